@@ -1,0 +1,90 @@
+import type { Millis } from "./clock.ts";
+
+/**
+ * What a fault means for the work at hand: `retriable` is tried again with back-off, `refused` is final for this
+ * attempt, `needs-human` stops the rotation until somebody has answered its question.
+ */
+export type FaultKind = "retriable" | "refused" | "needs-human";
+
+/**
+ * Every fault has a code from this table; the README lists the same codes with what to do about each (a test compares
+ * the two). A code, never a message, crosses a boundary: job results, dead-letter reasons, spans, tags.
+ */
+export const faultCodes = {
+  // The other side is down, slow or busy.
+  unavailable: "retriable",
+  throttled: "retriable",
+  "lock-held": "retriable",
+  "propagation-pending": "retriable",
+  "not-in-policy": "retriable",
+  cancelled: "retriable",
+  // The other side said no, or what we were given cannot be used.
+  unauthenticated: "refused",
+  forbidden: "refused",
+  "not-found": "refused",
+  conflict: "refused",
+  "invalid-config": "refused",
+  "invalid-policy": "refused",
+  "invalid-job": "refused",
+  "not-supported": "refused",
+  "credential-rejected": "refused",
+  "restart-failed": "refused",
+  "unexpected-response": "refused",
+  // Messages that intake dead-letters.
+  "message-too-large": "refused",
+  "message-not-json": "refused",
+  "message-invalid": "refused",
+  "unknown-event-type": "refused",
+  "unknown-vault": "refused",
+  // Somebody has to decide.
+  "secret-missing": "needs-human",
+  "secret-disabled": "needs-human",
+  "cannot-adopt": "needs-human",
+  "target-missing": "needs-human",
+  "foreign-version": "needs-human",
+  "slot-unknown": "needs-human",
+  quarantined: "needs-human",
+  "internal-error": "retriable",
+} as const satisfies Record<string, FaultKind>;
+
+export type FaultCode = keyof typeof faultCodes;
+
+export interface FaultOptions {
+  cause?: unknown;
+  /** The other side's `Retry-After`, in milliseconds. */
+  retryAfter?: Millis;
+  /** `vault/name` of the secret it happened to. */
+  secret?: string;
+}
+
+/**
+ * The one error of the project: what happened, to which secret, what to do next. Its message never holds a secret
+ * value; text from other systems is put in only by an adapter that knows it to be free of values.
+ */
+export class Fault extends Error {
+  override readonly name = "Fault";
+  readonly code: FaultCode;
+  readonly kind: FaultKind;
+  readonly retryAfter: Millis | undefined;
+  readonly secret: string | undefined;
+
+  constructor(code: FaultCode, message: string, options: FaultOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.kind = faultCodes[code];
+    this.retryAfter = options.retryAfter;
+    this.secret = options.secret;
+  }
+}
+
+/** Whether `error` is a fault, and if `codes` are given, one of those. */
+export function isFault(error: unknown, ...codes: FaultCode[]): error is Fault {
+  return error instanceof Fault && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Anything thrown, as a fault. What is not one already is our bug or a library's: `internal-error`, without its text. */
+export function toFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const name = error instanceof Error ? error.name : typeof error;
+  return new Fault("internal-error", `unexpected ${name}`, { cause: error });
+}

@@ -1,0 +1,118 @@
+import type { z } from "zod";
+import type { Millis } from "../clock.ts";
+import type { Postgres } from "../providers/postgres.ts";
+import type { SecretValue } from "../secret-value.ts";
+
+/** What a provider accepts. The id is not secret: a role name, a key name, a key id. */
+export interface Credential {
+  readonly id: string;
+  readonly value: SecretValue;
+}
+
+/** `unknown` = the provider could not be asked in a way that settles it; nothing may be concluded from it. */
+export type Acceptance = "accepted" | "refused" | "unknown";
+
+/** What `look` saw at the provider. */
+export interface Sighting {
+  /** Ids of the credentials that exist there, live or not. */
+  readonly exists: readonly string[];
+  /** For each credential asked about, in the same order. */
+  readonly accepts: readonly Acceptance[];
+}
+
+/** The systems a rotator may talk to; built in `src/main.ts`. */
+export interface Providers {
+  readonly postgres: Postgres;
+}
+
+/** A whole number from 0 up to but excluding `below`, evenly distributed. */
+export type RandomInt = (below: number) => number;
+
+export interface RotatorContext {
+  readonly providers: Providers;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What one kind of provider needs to be rotated. `T` is its target as the policy writes it. A rotator keeps no state
+ * and decides nothing: it looks and acts on one target, and each act may be repeated. It throws only `Fault`s.
+ */
+export interface RotatorDefinition<T> {
+  /** Its name in the policy. */
+  readonly id: string;
+  /** One line for `keyturn --help` and the documentation. */
+  readonly summary: string;
+  readonly target: z.ZodType<T>;
+  /** How long the provider may take until a new credential works everywhere. */
+  readonly propagation: Millis;
+  /** The least rights keyturn's identity needs at the provider, for documentation and `doctor`. */
+  readonly roles: readonly string[];
+  /** Whether old and new credential are accepted together. */
+  overlap(target: T): "dual" | "single";
+  /** Ids of the credentials that take turns; one for `single`; empty if there is no provider. */
+  slots(target: T): readonly string[];
+  /** What the target owns at its provider, one line per credential, so that no two secrets share one. */
+  owns(target: T): readonly string[];
+  /** The secret's text when the policy gives no `value`: a template over `fields`. */
+  readonly template: string;
+  /** Names usable in a template besides `{password}`; those that follow from target and credential id. */
+  fields(target: T, credentialId: string): Readonly<Record<string, string>>;
+  /** Makes a value for a slot (`""` without slots). Pure but for `random`. */
+  choose(target: T, slot: string, random: RandomInt): Credential;
+  /** Which credentials exist, and which of the known ones are accepted. Changes nothing. */
+  look(target: T, known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
+  /** Makes the provider accept this credential; repeating it is harmless. */
+  apply(target: T, credential: Credential, context: RotatorContext): Promise<void>;
+  /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
+  verify(target: T, credential: Credential, context: RotatorContext): Promise<void>;
+  /** Makes the provider refuse the credential with this id; success if it already does. */
+  revoke(target: T, credentialId: string, context: RotatorContext): Promise<void>;
+}
+
+/** A rotator on one target: what the pipeline works with. Same methods, target already given. */
+export interface BoundRotator {
+  readonly id: string;
+  readonly propagation: Millis;
+  readonly overlap: "dual" | "single";
+  readonly slots: readonly string[];
+  readonly owns: readonly string[];
+  readonly template: string;
+  fields(credentialId: string): Readonly<Record<string, string>>;
+  choose(slot: string, random: RandomInt): Credential;
+  look(known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
+  apply(credential: Credential, context: RotatorContext): Promise<void>;
+  verify(credential: Credential, context: RotatorContext): Promise<void>;
+  revoke(credentialId: string, context: RotatorContext): Promise<void>;
+}
+
+/** A rotator of the registry: its target type is hidden behind `on`. */
+export interface Rotator {
+  readonly id: string;
+  readonly summary: string;
+  readonly roles: readonly string[];
+  readonly target: z.ZodType;
+  /** Binds to a target as the policy writes it. @throws ZodError if the target does not fit the schema */
+  on(target: unknown): BoundRotator;
+}
+
+export function defineRotator<T>(rotator: RotatorDefinition<T>): Rotator {
+  const { id, summary, roles, target: schema } = rotator;
+  return { id, summary, roles, target: schema, on: (raw) => bind(rotator, schema.parse(raw)) };
+}
+
+function bind<T>(rotator: RotatorDefinition<T>, target: T): BoundRotator {
+  return {
+    id: rotator.id,
+    propagation: rotator.propagation,
+    template: rotator.template,
+    overlap: rotator.overlap(target),
+    slots: rotator.slots(target),
+    owns: rotator.owns(target),
+    fields: (credentialId) => rotator.fields(target, credentialId),
+    choose: (slot, random) => rotator.choose(target, slot, random),
+    look: (known, context) => rotator.look(target, known, context),
+    apply: (credential, context) => rotator.apply(target, credential, context),
+    verify: (credential, context) => rotator.verify(target, credential, context),
+    revoke: (credentialId, context) => rotator.revoke(target, credentialId, context),
+  };
+}

@@ -1,0 +1,213 @@
+import type { Clock } from "../../src/clock.ts";
+
+/**
+ * Everything the local Azure knows. Services are functions over this one object, so that a test can look at it, and so
+ * that the same services run on sockets or in memory, on real or virtual time.
+ */
+export interface AzureState {
+  readonly clock: Clock;
+  readonly tenantId: string;
+  readonly subscriptionId: string;
+  /** By principal id (`oid`). */
+  readonly identities: Map<string, Identity>;
+  readonly roleAssignments: RoleAssignment[];
+  /** By vault name. */
+  readonly vaults: Map<string, VaultState>;
+  /** By resource id in lower case. */
+  readonly groups: Map<string, GroupState>;
+  /** By queue name. */
+  readonly queues: Map<string, QueueState>;
+  readonly eventSubscriptions: EventSubscription[];
+  readonly faults: FaultRule[];
+  /** Documented limits are enforced only when switched on. */
+  limits: boolean;
+  /** Every call that was answered, newest last, at most 10,000; never with a value in it. */
+  readonly calls: CallRecord[];
+}
+
+export interface Identity {
+  readonly name: string;
+  /** `oid` of its tokens, and user name at Redis. */
+  readonly principalId: string;
+  readonly clientId: string;
+  /** ARM id of the user-assigned identity or of the resource that carries a system-assigned one (`xms_mirid`). */
+  readonly resourceId: string;
+}
+
+export interface RoleAssignment {
+  readonly principalId: string;
+  /** Name of a role in `roles.ts`. */
+  readonly role: string;
+  /** ARM id; the role holds there and below. */
+  readonly scope: string;
+}
+
+export interface VaultState {
+  readonly name: string;
+  /** ARM id. */
+  readonly id: string;
+  /** Where it is served, without trailing slash; set when the service listens. */
+  url: string;
+  /** By secret name in lower case. */
+  readonly secrets: Map<string, SecretState>;
+  readonly deleted: Map<string, DeletedSecretState>;
+}
+
+export interface SecretState {
+  readonly name: string;
+  /** In the order of their creation: the last one is the latest. */
+  readonly versions: SecretVersionState[];
+}
+
+export interface SecretVersionState {
+  readonly version: string;
+  value: string;
+  contentType: string | undefined;
+  tags: Record<string, string>;
+  enabled: boolean;
+  /** Unix seconds, as on the wire. */
+  readonly created: number;
+  updated: number;
+  nbf: number | undefined;
+  exp: number | undefined;
+}
+
+export interface DeletedSecretState extends SecretState {
+  readonly deletedDate: number;
+  readonly scheduledPurgeDate: number;
+}
+
+/** A container group as ARM tells it; the processes behind it belong to container-instances.ts. */
+export interface GroupState {
+  readonly id: string;
+  readonly name: string;
+  readonly location: string;
+  tags: Record<string, string>;
+  /** The properties of the PUT, without secure values. */
+  properties: Record<string, unknown>;
+  identity: { readonly type: string; readonly principalIds: readonly string[] } | undefined;
+  provisioningState: string;
+  /** `Running`, `Stopped`, `Pending`, `Succeeded`, `Failed`. */
+  state: string;
+  containers: ContainerState[];
+}
+
+export interface ContainerState {
+  readonly name: string;
+  /** `Waiting`, `Running`, `Terminated`. */
+  state: string;
+  /** Milliseconds since the epoch. */
+  startTime: number | undefined;
+  finishTime: number | undefined;
+  exitCode: number | undefined;
+  restartCount: number;
+  pid: number | undefined;
+  /** Last lines of stdout and stderr. */
+  log: string[];
+}
+
+export interface QueueState {
+  readonly name: string;
+  /** Milliseconds. */
+  lockDuration: number;
+  maxDeliveryCount: number;
+  /** Owned by service-bus; a dead-letter queue is the queue named `<name>/$deadletterqueue`. */
+  readonly messages: QueueMessage[];
+}
+
+export interface QueueMessage {
+  readonly sequenceNumber: number;
+  readonly messageId: string;
+  readonly body: Uint8Array;
+  readonly contentType: string | undefined;
+  readonly subject: string | undefined;
+  properties: Record<string, unknown>;
+  readonly enqueuedAt: number;
+  /** Not delivered before this (scheduled messages). */
+  visibleAt: number;
+  expiresAt: number | undefined;
+  deliveryCount: number;
+  state: "active" | "deferred" | "scheduled";
+  lock: { token: string; until: number } | undefined;
+}
+
+export interface EventSubscription {
+  readonly name: string;
+  /** ARM id of the vault. */
+  readonly source: string;
+  /** Queue name. */
+  readonly queue: string;
+  readonly schema: "CloudEventSchemaV1_0" | "EventGridSchema";
+  /** Full type names; empty = all. */
+  readonly eventTypes: readonly string[];
+  /** How often each event is delivered (duplicates on request); default 1. */
+  copies?: number;
+  /** Deliver a burst in another order. */
+  shuffle?: boolean;
+}
+
+/** A fault to play: the first matching rule with `times` left is applied. See `PUT /faults`. */
+export interface FaultRule {
+  readonly id: string;
+  readonly service:
+    | "identity"
+    | "key-vault"
+    | "resource-manager"
+    | "service-bus"
+    | "postgres-login"
+    | "event-grid";
+  /** Regular expression over `METHOD /path` (HTTP) or `operation entity` (AMQP: `attach|transfer|complete|... queue`). */
+  readonly match: string;
+  /** `before`: nothing happens; `after`: it happened, and the answer is replaced; `lost`: it happened, the connection is cut. */
+  readonly position: "before" | "after" | "lost";
+  /** HTTP status of the answer; absent with `before`: the connection is cut. */
+  readonly status?: number;
+  /** Seconds. */
+  readonly retryAfter?: number;
+  /** Milliseconds to wait first. */
+  readonly delay?: number;
+  readonly code?: string;
+  /** How often it still applies; -1 = until removed. */
+  times: number;
+}
+
+export interface CallRecord {
+  readonly at: number;
+  readonly service: FaultRule["service"];
+  /** `METHOD /path` without query, or the AMQP operation and entity. */
+  readonly call: string;
+  readonly status: number;
+  readonly principalId: string | undefined;
+}
+
+/** What the vault and the control endpoint hand to Event Grid; implemented in event-grid.ts. */
+export type VaultEvent = {
+  readonly type: `Microsoft.KeyVault.Secret${"NewVersionCreated" | "NearExpiry" | "Expired"}`;
+  readonly vault: VaultState;
+  readonly name: string;
+  readonly version: SecretVersionState;
+};
+export type EmitVaultEvent = (event: VaultEvent) => void;
+
+/** An HTTP service of the local Azure: served on TLS, or handed to an SDK as its HTTP client. */
+export type HttpService = (request: Request) => Promise<Response>;
+
+export function createState(
+  clock: Clock,
+  ids: { tenantId?: string; subscriptionId?: string } = {},
+): AzureState {
+  return {
+    clock,
+    tenantId: ids.tenantId ?? "11111111-1111-4111-8111-111111111111",
+    subscriptionId: ids.subscriptionId ?? "00000000-0000-4000-8000-000000000001",
+    identities: new Map(),
+    roleAssignments: [],
+    vaults: new Map(),
+    groups: new Map(),
+    queues: new Map(),
+    eventSubscriptions: [],
+    faults: [],
+    limits: false,
+    calls: [],
+  };
+}
