@@ -11,6 +11,10 @@ export interface AzureState {
   /** By principal id (`oid`). */
   readonly identities: Map<string, Identity>;
   readonly roleAssignments: RoleAssignment[];
+  /** By name in lower case: those made by PUT; others exist because something is in them. */
+  readonly resourceGroups: Map<string, ResourceGroupState>;
+  /** PostgreSQL role name -> principal id of the identity that may log in as it with a token. */
+  readonly postgresRoles: Map<string, string>;
   /** By vault name. */
   readonly vaults: Map<string, VaultState>;
   /** By resource id in lower case. */
@@ -40,6 +44,12 @@ export interface RoleAssignment {
   readonly role: string;
   /** ARM id; the role holds there and below. */
   readonly scope: string;
+}
+
+export interface ResourceGroupState {
+  readonly name: string;
+  readonly location: string;
+  tags: Record<string, string>;
 }
 
 export interface VaultState {
@@ -104,6 +114,20 @@ export interface ContainerState {
   pid: number | undefined;
   /** Last lines of stdout and stderr. */
   log: string[];
+  /** `CrashLoopBackOff: ...`, `Completed`, `Error`. */
+  detailStatus?: string;
+  /** How the run before this one ended. */
+  previousState?: Pick<ContainerState, "state" | "startTime" | "finishTime" | "exitCode" | "detailStatus">;
+  events?: ContainerEvent[];
+}
+
+export interface ContainerEvent {
+  readonly name: string;
+  readonly message: string;
+  readonly type: "Normal" | "Warning";
+  readonly firstTimestamp: number;
+  lastTimestamp: number;
+  count: number;
 }
 
 export interface QueueState {
@@ -202,6 +226,8 @@ export function createState(
     subscriptionId: ids.subscriptionId ?? "00000000-0000-4000-8000-000000000001",
     identities: new Map(),
     roleAssignments: [],
+    resourceGroups: new Map(),
+    postgresRoles: new Map(),
     vaults: new Map(),
     groups: new Map(),
     queues: new Map(),
