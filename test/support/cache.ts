@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -12,7 +12,7 @@ const staleAfter = 5 * 60_000;
 export async function cacheFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const folder = process.env["KEYTURN_CACHE"] ?? `/var/tmp/keyturn-${uid}`;
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  if (await mkdir(folder, { recursive: true })) await chmod(folder, 0o755);
   const found = await stat(folder);
   // /var/tmp belongs to everybody: what somebody else has put there must not be run.
   if (found.uid !== uid || (found.mode & 0o022) !== 0)
@@ -48,8 +48,10 @@ async function fillOnce(cache: string, folder: string, fill: (draft: string) => 
   const draft = await mkdtemp(join(cache, "draft-"));
   try {
     const content = join(draft, "content");
-    await mkdir(content, { mode: 0o755 });
+    await mkdir(content);
     await fill(content);
+    // Whatever the umask: servers run as another user must get in.
+    await chmod(content, 0o755);
     await rename(content, folder);
   } finally {
     await rm(draft, { recursive: true, force: true });

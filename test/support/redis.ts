@@ -47,19 +47,18 @@ const adminName = "keyturn-test-admin";
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), "keyturn-redis-"));
   const adminPassword = randomBytes(24).toString("hex");
-  let setup: Setup | undefined;
-  let server: GuardedProcess | undefined;
   // Somebody may take the port between our finding it free and the server's using it.
-  for (let attempt = 1; !setup || !server; attempt++) {
-    const draft = { folder, port: await freePort(), adminPassword };
-    await writeFile(join(folder, "redis.conf"), configuration(draft, options), { mode: 0o600 });
-    server = await launch(draft).catch((error: unknown) => {
-      if (attempt === 5) throw error;
-      return undefined;
-    });
-    if (server) setup = draft;
+  for (let attempt = 1; ; attempt++) {
+    const setup = { folder, port: await freePort(), adminPassword };
+    await writeFile(join(folder, "redis.conf"), configuration(setup, options), { mode: 0o600 });
+    try {
+      return handle(setup, await launch(setup), options.password);
+    } catch (error) {
+      if (attempt < 5) continue;
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
-  return handle(setup, server, options.password);
 }
 
 function handle(setup: Setup, first: GuardedProcess, password: string | undefined): RedisServer {
