@@ -19,6 +19,35 @@ export function azureError(
   return Response.json({ error }, { status, headers: extra.headers });
 }
 
+/** Thrown inside a service to answer with an error; `response()` turns it into the answer. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly code: string;
+  readonly inner: string | undefined;
+  readonly headers: Record<string, string> | undefined;
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    extra: { inner?: string; headers?: Record<string, string> } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.inner = extra.inner;
+    this.headers = extra.headers;
+  }
+
+  response(): Response {
+    return azureError(this.status, this.code, this.message, {
+      ...(this.headers ? { headers: this.headers } : {}),
+      ...(this.inner ? { innererror: { code: this.inner } } : {}),
+    });
+  }
+}
+
 /** Who calls, if the request carries a good token for one of `audiences`; else why not. */
 export async function authenticate(
   tokens: TokenAuthority,
@@ -88,7 +117,8 @@ function callerOf(request: Request): string | undefined {
   const payload = request.headers.get("authorization")?.split(".")[1];
   if (!payload) return undefined;
   try {
-    return (JSON.parse(Buffer.from(payload, "base64url").toString()) as { oid?: string }).oid;
+    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    return typeof claims === "object" && claims && "oid" in claims ? String(claims.oid) : undefined;
   } catch {
     return undefined;
   }

@@ -25,6 +25,8 @@ export interface AzureState {
   readonly faults: FaultRule[];
   /** Documented limits are enforced only when switched on. */
   limits: boolean;
+  /** Seconds that a new token lives. Managed identities get 24 hours; tests want less. */
+  tokenLifetime: number;
   /** Every call that was answered, newest last, at most 10,000; never with a value in it. */
   readonly calls: CallRecord[];
 }
@@ -61,6 +63,17 @@ export interface VaultState {
   /** By secret name in lower case. */
   readonly secrets: Map<string, SecretState>;
   readonly deleted: Map<string, DeletedSecretState>;
+  /** What a built-in Azure Policy with effect Deny would demand of every write; `undefined` = nothing. */
+  policy?: VaultPolicy;
+  /** A vault with purge protection refuses to purge. */
+  purgeProtection?: boolean;
+}
+
+export interface VaultPolicy {
+  readonly requireExpiry?: boolean;
+  readonly requireContentType?: boolean;
+  /** Seconds between the write and `exp`. */
+  readonly maxValidity?: number;
 }
 
 export interface SecretState {
@@ -135,6 +148,10 @@ export interface QueueState {
   /** Milliseconds. */
   lockDuration: number;
   maxDeliveryCount: number;
+  /** An expired message goes to the dead-letter queue instead of away; default false, as in Azure. */
+  deadLetterExpired?: boolean;
+  /** The last sequence number given out; owned by service-bus. */
+  sequence?: number;
   /** Owned by service-bus; a dead-letter queue is the queue named `<name>/$deadletterqueue`. */
   readonly messages: QueueMessage[];
 }
@@ -234,6 +251,7 @@ export function createState(
     eventSubscriptions: [],
     faults: [],
     limits: false,
+    tokenLifetime: 24 * 3600,
     calls: [],
   };
 }

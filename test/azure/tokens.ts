@@ -12,7 +12,7 @@ export interface Claims {
 }
 
 export interface TokenAuthority {
-  /** A signed token with Azure's claims. `lifetime` in seconds, default 24 h as managed identities get. */
+  /** A signed token with Azure's claims. `lifetime` in seconds, default `state.tokenLifetime`. */
   issue(
     identity: Identity,
     audience: string,
@@ -33,7 +33,7 @@ export async function createTokenAuthority(state: AzureState): Promise<TokenAuth
   const kid = randomUUID();
   const issuer = `https://sts.windows.net/${state.tenantId}/`;
   return {
-    async issue(identity, audience, lifetime = 24 * 3600) {
+    async issue(identity, audience, lifetime = state.tokenLifetime) {
       const now = Math.floor(state.clock.now() / 1000);
       const expiresOn = now + lifetime;
       const token = await new SignJWT({

@@ -1,0 +1,1 @@
+export { createKeyVault, type KeyVaultOptions, type KeyVaultService } from "./key-vault/service.ts";

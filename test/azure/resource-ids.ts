@@ -1,0 +1,34 @@
+import type { AzureState } from "./state.ts";
+
+type Subscription = Pick<AzureState, "subscriptionId">;
+
+export const vaultsGroup = "vaults";
+export const appsGroup = "apps";
+const platformGroup = "platform";
+
+export function resourceGroupId({ subscriptionId }: Subscription, name: string): string {
+  return `/subscriptions/${subscriptionId}/resourceGroups/${name}`;
+}
+
+export function vaultId(state: Subscription, name: string, resourceGroup = vaultsGroup): string {
+  return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.KeyVault/vaults/${name}`;
+}
+
+/** Id of a container group. */
+export function groupId(state: Subscription, resourceGroup: string, name: string): string {
+  return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
+}
+
+/** Id of a user-assigned identity. */
+export function identityId(state: Subscription, name: string, resourceGroup = appsGroup): string {
+  return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
+}
+
+/** Id of the one Service Bus namespace. */
+export function namespaceId(state: Subscription): string {
+  return `${resourceGroupId(state, platformGroup)}/providers/Microsoft.ServiceBus/namespaces/local`;
+}
+
+export function queueId(state: Subscription, name: string): string {
+  return `${namespaceId(state)}/queues/${name}`;
+}
