@@ -1,0 +1,33 @@
+import type { PipelinePolicy, PipelineResponse } from "@azure/core-rest-pipeline";
+import type { Millis } from "../clock.ts";
+import { retryAfter } from "./translate-error.ts";
+
+/** Not named `RestError`, so that the SDK's retry policy hands it on at once. */
+class LongWait extends Error {
+  override readonly name = "LongWait";
+  readonly response: PipelineResponse;
+  readonly statusCode: number;
+
+  constructor(response: PipelineResponse) {
+    super("the server asks for a longer wait than a call may last");
+    this.response = response;
+    this.statusCode = response.status;
+  }
+}
+
+/**
+ * Azure's SDKs obey any `Retry-After`, without an upper bound, and the job would sleep with its lock held. A wish above
+ * `limit` ends the call instead; the fault carries it, and the queue waits. Goes into `additionalPolicies` as `perRetry`.
+ */
+export function refuseLongWaits(limit: Millis): PipelinePolicy {
+  return {
+    name: "refuseLongWaits",
+    async sendRequest(request, next) {
+      const response = await next(request);
+      if (response.status !== 429 && response.status !== 503) return response;
+      const wait = retryAfter({ response });
+      if (wait === undefined || wait <= limit) return response;
+      throw new LongWait(response);
+    },
+  };
+}
