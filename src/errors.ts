@@ -18,6 +18,7 @@ export const faultCodes = {
   "propagation-pending": "retriable",
   "not-in-policy": "retriable",
   cancelled: "retriable",
+  superseded: "retriable",
   // The other side said no, or what we were given cannot be used.
   unauthenticated: "refused",
   forbidden: "refused",

@@ -1,0 +1,62 @@
+import { randomUUID } from "node:crypto";
+import type { SecretListing, Vaults } from "../src/azure/key-vault.ts";
+import type { Clock } from "../src/clock.ts";
+import type { Log } from "../src/log.ts";
+import type { Policy, SecretPolicy } from "../src/policy/policy.ts";
+import { type JobDefinition, SweepVaults } from "../src/queue/contracts.ts";
+import { dueAt } from "../src/rotation/next-action.ts";
+import { readRecord } from "../src/rotation/record.ts";
+import { inSpan } from "../src/telemetry/span.ts";
+import { queueLook } from "./rotate-secret.ts";
+
+export interface SweepVaultsPorts {
+  readonly policy: Policy;
+  readonly vaults: Vaults;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * The safety net: lists the vaults and queues a look at every secret that is due, open or odd. Events only make it
+ * faster; a lost event, a flushed Redis or a missed reminder is found here. A deep sweep looks at every secret.
+ */
+export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep-vaults"> {
+  return {
+    stage: "sweep-vaults",
+    data: SweepVaults,
+    attempts: 3,
+    run: ({ deep }, { enqueue, signal }) =>
+      inSpan("sweep vaults", {}, async () => {
+        let looks = 0;
+        for (const [name, vault] of ports.vaults) {
+          const mine = secretsOf(ports.policy, name);
+          for await (const listing of vault.list(signal)) {
+            const secret = mine.get(listing.name.toLowerCase());
+            if (!secret) continue;
+            mine.delete(listing.name.toLowerCase());
+            if (!deep && !wantsLook(listing, secret, ports.clock.now())) continue;
+            await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
+            looks += 1;
+          }
+          for (const secret of mine.values()) reportMissing(ports.log, secret);
+        }
+        return { done: `${looks} to look at` };
+      }),
+  };
+}
+
+function secretsOf(policy: Policy, vault: string): Map<string, SecretPolicy> {
+  const mine = policy.secrets.filter((secret) => secret.vault.name === vault);
+  return new Map(mine.map((secret) => [secret.name.toLowerCase(), secret]));
+}
+
+/** Due by its dates, asked for, or not closed; tags only save reads here, the look decides. */
+function wantsLook(listing: SecretListing, secret: SecretPolicy, now: number): boolean {
+  const { state, intent } = readRecord(listing.tags);
+  const due = dueAt({ createdAt: listing.createdAt, expiresAt: listing.expiresAt }, secret) <= now;
+  return due || intent !== undefined || state === "published" || !listing.enabled;
+}
+
+function reportMissing(log: Log, secret: SecretPolicy): void {
+  log.warn({ secret: secret.key, code: "secret-missing" }, "a secret of the policy is not in its vault");
+}

@@ -1,0 +1,49 @@
+import type { ContainerGroupView } from "../azure/container-instances.ts";
+import type { Millis, Timestamp } from "../clock.ts";
+import type { GroupFacts, Standing } from "./state.ts";
+
+const ended = new Set(["Stopped", "Succeeded", "Failed"]);
+
+/** Reads the facts out of a group's instance view; `undefined` means Azure said there is no such group. */
+export function groupFacts(group: string, view: ContainerGroupView | undefined): GroupFacts {
+  if (!view) return { group, phase: "gone", evidenceAt: undefined, stableSince: undefined };
+  const starts = view.containers.flatMap(({ startedAt }) => (startedAt === undefined ? [] : [startedAt]));
+  const known = starts.length === view.containers.length && starts.length > 0;
+  return {
+    group,
+    phase: phaseOf(view),
+    evidenceAt: known ? Math.min(...starts) : undefined,
+    stableSince: known ? Math.max(...starts) : undefined,
+  };
+}
+
+function phaseOf(view: ContainerGroupView): GroupFacts["phase"] {
+  const states = view.containers.map(({ state }) => state);
+  if (states.length > 0 && states.every((state) => state === "Running")) return "running";
+  // A group that has ended keeps its containers Terminated; one that crash-loops shows them Waiting in between.
+  if (view.state !== undefined && ended.has(view.state)) return "stopped";
+  return "unsettled";
+}
+
+/**
+ * Where a group stands with a version published at `publishedAt`. A container that started after that, by at least
+ * `skew` (Key Vault's and ACI's clocks differ, and Key Vault keeps whole seconds), has read that version or a later one.
+ * So a restart by the platform, by somebody else, or before a crash of ours all count, without any memory.
+ */
+export function standing(
+  facts: GroupFacts,
+  publishedAt: Timestamp,
+  rules: { readonly skew: Millis; readonly settle: Millis },
+  now: Timestamp,
+): Standing {
+  if (facts.phase === "gone" || facts.phase === "stopped") return facts.phase;
+  if (facts.evidenceAt === undefined || facts.stableSince === undefined) return "unsettled";
+  if (facts.evidenceAt <= publishedAt + rules.skew) return "behind";
+  if (facts.phase !== "running") return "unsettled";
+  return now < facts.stableSince + rules.settle ? "settling" : "current";
+}
+
+/** A group that holds up nothing: on the new value, or reading it at its next start, or not there at all. */
+export function isConfirmed(where: Standing): boolean {
+  return where === "current" || where === "stopped" || where === "gone";
+}

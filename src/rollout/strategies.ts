@@ -1,0 +1,54 @@
+import type { Millis, Timestamp } from "../clock.ts";
+import type { RolloutPolicy } from "../policy/policy.ts";
+import { standing } from "./evidence.ts";
+import type { GroupFacts } from "./state.ts";
+
+/** What the restart of one group looks like at the moment. */
+export interface RestartView {
+  readonly facts: GroupFacts;
+  /** Containers must have started after this. */
+  readonly startedAfter: Timestamp;
+  readonly now: Timestamp;
+  /** Hints kept by the job: when a restart was last sent, and when the job first looked. */
+  readonly sentAt: Timestamp | undefined;
+  readonly since: Timestamp | undefined;
+}
+
+export type RestartStep =
+  | { readonly kind: "restart" }
+  | { readonly kind: "wait"; readonly until: Timestamp; readonly why: string }
+  | { readonly kind: "done"; readonly why: string }
+  | { readonly kind: "failed"; readonly why: string };
+
+/** How often a group is looked at while it restarts. */
+const poll: Millis = 2_000;
+
+/** A restart that has not shown by then got lost, and is sent again. */
+const resendAfter: Millis = 60_000;
+
+/** The strategy `restart`: in place, all containers of the group; evidence is their start time. Pure. */
+export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" | "deadline">): RestartStep {
+  const { facts, startedAfter, now, sentAt } = view;
+  const where = standing(facts, startedAfter, { skew: 0, settle: rules.settle }, now);
+  if (where === "gone") return { kind: "done", why: "there is no such group any more" };
+  if (where === "stopped")
+    return { kind: "done", why: "stopped; it reads the new version at its next start" };
+  if (where === "current") return { kind: "done", why: "running on the new version" };
+  if (now >= (view.since ?? now) + rules.deadline)
+    return { kind: "failed", why: `still ${where} at the deadline` };
+  if (where === "settling") {
+    return { kind: "wait", until: (facts.stableSince ?? now) + rules.settle, why: "settling" };
+  }
+  const unsent = sentAt === undefined || now >= sentAt + resendAfter;
+  if (unsent && needsRestart(view)) return { kind: "restart" };
+  return {
+    kind: "wait",
+    until: now + poll,
+    why: where === "behind" ? "waiting for new containers" : "not all containers run",
+  };
+}
+
+/** Also a group whose containers wait and never started: restarting it is what may cure it. */
+function needsRestart({ facts, startedAfter }: RestartView): boolean {
+  return facts.evidenceAt === undefined || facts.evidenceAt <= startedAfter;
+}

@@ -1,0 +1,70 @@
+import type { KeyVault, SecretListing, Vaults } from "../azure/key-vault.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import { lineageOf } from "../rotation/lineage.ts";
+import { readRecord } from "../rotation/record.ts";
+import { rotationId } from "../rotation/rotation-id.ts";
+import { type RolloutPorts, resolveDependents } from "./dependents.ts";
+import { groupFacts } from "./evidence.ts";
+import type { Fleet, GroupFacts, Need } from "./state.ts";
+
+export interface SurveyPorts extends RolloutPorts {
+  readonly vaults: Vaults;
+}
+
+/** Finds every open rotation that is published, and looks at every group that reads one of those secrets. */
+export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<Fleet> {
+  const needs: Need[] = [];
+  for (const [name, vault] of ports.vaults) {
+    const mine = ports.policy.secrets.filter(
+      (secret) => secret.vault.name === name && secret.dependents.length > 0,
+    );
+    if (mine.length === 0) continue;
+    const listed = await listingsOf(vault, signal);
+    const rolling = mine.filter((secret) => mayRoll(listed.get(secret.name.toLowerCase())));
+    for (const secret of rolling) needs.push(...(await needsOf(secret, vault, ports, signal)));
+  }
+  const groups = new Map<string, GroupFacts>();
+  for (const { group } of needs) {
+    const key = group.toLowerCase();
+    if (!groups.has(key)) groups.set(key, groupFacts(group, await ports.groups.get(group, signal)));
+  }
+  return { now: ports.clock.now(), needs, groups };
+}
+
+async function listingsOf(vault: KeyVault, signal: AbortSignal): Promise<Map<string, SecretListing>> {
+  const listed = new Map<string, SecretListing>();
+  for await (const listing of vault.list(signal)) listed.set(listing.name.toLowerCase(), listing);
+  return listed;
+}
+
+/** The list already tells which secrets are at rest, without a read each. */
+function mayRoll(listing: SecretListing | undefined): boolean {
+  if (!listing?.enabled) return false;
+  const { state, intent } = readRecord(listing.tags);
+  return state === "published" || intent?.mode === "roll";
+}
+
+async function needsOf(
+  secret: SecretPolicy,
+  vault: KeyVault,
+  ports: SurveyPorts,
+  signal: AbortSignal,
+): Promise<Need[]> {
+  const latest = await vault.latest(secret.name, signal);
+  if (!latest) return [];
+  const { rotation, intent } = readRecord(latest.tags);
+  const versions = await vault.versions(secret.name, signal);
+  const { lineage } = lineageOf(latest, versions, (version) =>
+    rotationId(secret.vault.id, secret.name, version),
+  );
+  if (lineage === "foreign" && intent?.mode !== "roll") return [];
+  const dependents = await resolveDependents(secret, ports, signal);
+  return dependents.map(({ group, gate, after }) => ({
+    group,
+    gate,
+    after,
+    secret: secret.key,
+    rotation,
+    publishedAt: latest.createdAt,
+  }));
+}

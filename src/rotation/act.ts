@@ -1,0 +1,170 @@
+import { randomInt } from "node:crypto";
+import type { NewVersion, StoredSecret } from "../azure/key-vault.ts";
+import type { Millis } from "../clock.ts";
+import { Fault } from "../errors.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
+import type { Credential } from "../rotators/rotator.ts";
+import type { SecretValue } from "../secret-value.ts";
+import type { Action } from "./next-action.ts";
+import { type Held, type Observed, type RotationPorts, pendingName, vaultOf } from "./observe.ts";
+import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
+import { render } from "./secret-text.ts";
+
+/** The actions that change something. The others tell the job when to look again. */
+export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;
+
+/** Key Vault announces a version as near its expiry 30 days ahead; a parked candidate shall never be announced. */
+const parkedAtLeast: Millis = 31 * 24 * 3600 * 1000;
+
+/** What one act works on. */
+interface Scene {
+  readonly secret: SecretPolicy;
+  readonly observed: Observed;
+  readonly ports: RotationPorts;
+  readonly signal: AbortSignal;
+}
+
+/** Performs one action on what was observed. Each may be repeated; none decides. @throws Fault */
+export async function act(
+  action: Act,
+  secret: SecretPolicy,
+  observed: Observed,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const scene: Scene = { secret, observed, ports, signal };
+  switch (action.kind) {
+    case "write-intent":
+      return writeIntent(scene, action.mode);
+    case "park":
+      return park(scene, action.slot, action.rotation);
+    case "apply":
+      return secret.rotator.apply(credentialOf(scene, "pending"), { providers: ports.providers, signal });
+    case "repair":
+      return secret.rotator.apply(credentialOf(scene, "latest"), { providers: ports.providers, signal });
+    case "publish":
+      return publish(scene, action.rotation);
+    case "settle-pending":
+      return settlePending(scene);
+    case "reopen-pending":
+      return reopenPending(scene, action.rotation);
+    case "revoke":
+      return secret.rotator.revoke(action.credentialId, { providers: ports.providers, signal });
+    case "close":
+      return close(scene);
+    default:
+      return action satisfies never;
+  }
+}
+
+async function writeIntent(scene: Scene, mode: "routine" | "compromised" | "roll"): Promise<void> {
+  const { observed, ports, secret, signal } = scene;
+  const { stored } = held(scene, "latest");
+  const requestId = observed.facts.request?.requestId ?? "look";
+  const intent = { mode, requestId, at: ports.clock.now() };
+  const tags = writeRecord(stored.tags, { ...readRecord(stored.tags), intent });
+  await vaultOf(secret, ports.vaults).update(secret.name, stored.version, { tags }, signal);
+}
+
+/** The candidate is durable before the provider hears of it; what is applied later is what a read gives back. */
+async function park(scene: Scene, slot: string, rotation: string): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const credential = secret.rotator.choose(slot, randomInt);
+  const value = render(secret.rotator, secret.template, credential);
+  const version = await newVersion(scene, value, { rotation, credential: slot, state: "parked" });
+  const expiresAt = Math.max(version.expiresAt ?? 0, ports.clock.now() + parkedAtLeast);
+  await vaultOf(secret, ports.vaults).publish(pendingName(secret.name), { ...version, expiresAt }, signal);
+}
+
+async function publish(scene: Scene, rotation: string): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const credential = credentialOf(scene, "pending");
+  await secret.rotator.verify(credential, { providers: ports.providers, signal });
+  const record: VersionRecord = { rotation, credential: credential.id, state: "published" };
+  const version = await newVersion(scene, held(scene, "pending").stored.value, record);
+  await refuseIfMoved(scene);
+  await vaultOf(secret, ports.vaults).publish(secret.name, version, signal);
+}
+
+/**
+ * Everything a version carries. The parked candidate carries the same, so that a policy of the vault that would refuse
+ * the publish refuses the parking, while nothing has happened yet.
+ */
+async function newVersion(scene: Scene, value: SecretValue, record: VersionRecord): Promise<NewVersion> {
+  const { secret, ports, signal } = scene;
+  const { stored } = held(scene, "latest");
+  const dependents = dependentsDigest(await resolveDependents(secret, ports, signal));
+  return {
+    value,
+    expiresAt: ports.clock.now() + secret.validity,
+    notBefore: stored.notBefore,
+    contentType: secret.contentType ?? stored.contentType,
+    tags: writeRecord(stored.tags, { ...record, from: stored.version, dependents }),
+  };
+}
+
+/** Key Vault has no compare-and-set: looking once more right before the write narrows the race, proving it closes it. */
+async function refuseIfMoved(scene: Scene): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const latest = await vaultOf(secret, ports.vaults).latest(secret.name, signal);
+  if (latest?.version === held(scene, "latest").stored.version) return;
+  throw new Fault("superseded", `another version of ${secret.key} was stored meanwhile; looking again`, {
+    secret: secret.key,
+  });
+}
+
+/** The published value is proven: the copy under the other name is not needed any more. */
+async function settlePending(scene: Scene): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const { version } = held(scene, "pending").stored;
+  await vaultOf(secret, ports.vaults).update(pendingName(secret.name), version, { enabled: false }, signal);
+}
+
+/** Makes the candidate of a published rotation readable again, to compare it with what is published. */
+async function reopenPending(scene: Scene, rotation: string): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const vault = vaultOf(secret, ports.vaults);
+  const name = pendingName(secret.name);
+  const versions = await vault.versions(name, signal);
+  const parked = versions.filter(({ tags }) => readRecord(tags).rotation === rotation);
+  const newest = parked.toSorted((a, b) => b.createdAt - a.createdAt)[0];
+  if (!newest) {
+    throw new Fault(
+      "foreign-version",
+      `the provider refuses the latest version of ${secret.key}, and keyturn has no candidate to compare it with; ` +
+        "store a value that works, then ask again",
+      { secret: secret.key },
+    );
+  }
+  await vault.update(name, newest.version, { enabled: true }, signal);
+}
+
+/** The old credential is dead (or there was none): its version is disabled, then the rotation is marked as closed. */
+async function close(scene: Scene): Promise<void> {
+  const { secret, observed, ports, signal } = scene;
+  const vault = vaultOf(secret, ports.vaults);
+  const { stored } = held(scene, "latest");
+  const { replaced } = observed.facts;
+  if (replaced?.enabled) await vault.update(secret.name, replaced.version, { enabled: false }, signal);
+  const record = readRecord(stored.tags);
+  const intent = record.intent?.mode === "roll" ? undefined : record.intent;
+  const tags = writeRecord(stored.tags, { ...record, intent, state: "retired" });
+  await vault.update(secret.name, stored.version, { tags }, signal);
+}
+
+function held({ observed, secret }: Scene, place: "latest" | "pending"): Held & { stored: StoredSecret } {
+  const found = observed[place];
+  if (!found) throw new Fault("internal-error", `nothing was read from ${place}`, { secret: secret.key });
+  return found;
+}
+
+function credentialOf(scene: Scene, place: "latest" | "pending"): Credential {
+  const { credential } = held(scene, place);
+  if (!credential) {
+    throw new Fault("internal-error", `the text in ${place} holds no credential`, {
+      secret: scene.secret.key,
+    });
+  }
+  return credential;
+}

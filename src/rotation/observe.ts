@@ -1,0 +1,185 @@
+import type { ContainerGroups } from "../azure/container-instances.ts";
+import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../azure/key-vault.ts";
+import type { Clock } from "../clock.ts";
+import { Fault, isFault } from "../errors.ts";
+import type { Policy, SecretPolicy } from "../policy/policy.ts";
+import { unconfirmedDependents } from "../rollout/dependents.ts";
+import type { Acceptance, Credential, Providers } from "../rotators/rotator.ts";
+import { lineageOf } from "./lineage.ts";
+import { readRecord } from "./record.ts";
+import { rotationId } from "./rotation-id.ts";
+import { parse } from "./secret-text.ts";
+import type { Latest, Observation, Pending, ProviderFacts, Request, VersionFacts } from "./state.ts";
+
+/** What looking and acting need; built in `src/main.ts`. */
+export interface RotationPorts {
+  readonly policy: Policy;
+  readonly vaults: Vaults;
+  readonly providers: Providers;
+  readonly groups: ContainerGroups;
+  readonly clock: Clock;
+}
+
+/** A version whose value we hold while this look lasts. */
+export interface Held {
+  readonly stored: StoredSecret;
+  /** `undefined` if the text does not fit the policy's template. */
+  readonly credential: Credential | undefined;
+}
+
+/** The facts, which decide, and the values, which only `act` touches. */
+export interface Observed {
+  readonly facts: Observation;
+  readonly latest: Held | undefined;
+  readonly pending: Held | undefined;
+  readonly replaced: Held | undefined;
+}
+
+/** Name of the secret in which a candidate waits until it is published. */
+export function pendingName(name: string): string {
+  return `${name}--pending`;
+}
+
+export function vaultOf(secret: SecretPolicy, vaults: Vaults): KeyVault {
+  const vault = vaults.get(secret.vault.name);
+  if (!vault) throw new Fault("unknown-vault", `no vault named ${secret.vault.name}`, { secret: secret.key });
+  return vault;
+}
+
+/** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
+export async function observe(
+  secret: SecretPolicy,
+  request: Request | undefined,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const vault = vaultOf(secret, ports.vaults);
+  const latest = await readable(vault.latest(secret.name, signal));
+  const pending = await readable(vault.latest(pendingName(secret.name), signal));
+  const versions = latest.stored ? await vault.versions(secret.name, signal) : [];
+  const { replaced, facts } = await readLineage(secret, vault, latest.stored, versions, signal);
+  const held = {
+    latest: hold(secret, latest.stored),
+    pending: hold(secret, pending.stored),
+    replaced: hold(secret, replaced),
+  };
+  return {
+    ...held,
+    facts: {
+      now: ports.clock.now(),
+      request,
+      latest: latestFacts(secret, held.latest, latest.disabled, facts, versions),
+      replaced: facts.from && versionFacts(facts.from, held.replaced),
+      pending: pendingFacts(held.pending, held.latest),
+      provider: undefined,
+      dependents: undefined,
+    },
+  };
+}
+
+/** Asks the provider which of the values we hold it accepts. */
+export async function lookAtProvider(
+  secret: SecretPolicy,
+  observed: Observed,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const asked = (["latest", "pending", "replaced"] as const).flatMap((place) => {
+    const credential = observed[place]?.credential;
+    return credential ? [{ place, credential }] : [];
+  });
+  const known = asked.map(({ credential }) => credential);
+  const sighting = await secret.rotator.look(known, { providers: ports.providers, signal });
+  const answer = (place: string): Acceptance =>
+    sighting.accepts[asked.findIndex((entry) => entry.place === place)] ?? "unknown";
+  const provider: ProviderFacts = {
+    latest: answer("latest"),
+    pending: answer("pending"),
+    replaced: answer("replaced"),
+    missing: secret.rotator.slots.filter((slot) => !sighting.exists.includes(slot)),
+  };
+  return { ...observed, facts: { ...observed.facts, provider } };
+}
+
+/** Looks which dependents are confirmed on the latest version. */
+export async function lookAtDependents(
+  secret: SecretPolicy,
+  observed: Observed,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { latest } = observed.facts;
+  if (latest.kind !== "readable") return observed;
+  const dependents = await unconfirmedDependents(secret, latest.createdAt, ports, signal);
+  return { ...observed, facts: { ...observed.facts, dependents } };
+}
+
+/** A disabled latest is a fact to decide on, not a failure to look. */
+async function readable(
+  read: Promise<StoredSecret | undefined>,
+): Promise<{ stored: StoredSecret | undefined; disabled: boolean }> {
+  try {
+    return { stored: await read, disabled: false };
+  } catch (error) {
+    if (isFault(error, "secret-disabled")) return { stored: undefined, disabled: true };
+    throw error;
+  }
+}
+
+async function readLineage(
+  secret: SecretPolicy,
+  vault: KeyVault,
+  latest: StoredSecret | undefined,
+  versions: readonly SecretVersion[],
+  signal: AbortSignal,
+) {
+  if (!latest) return { facts: { lineage: "foreign" as const, from: undefined }, replaced: undefined };
+  const facts = lineageOf(latest, versions, (version) => rotationId(secret.vault.id, secret.name, version));
+  const readsOld = facts.from?.enabled && readRecord(latest.tags).state !== "retired";
+  return { facts, replaced: readsOld ? await vault.get(secret.name, facts.from.version, signal) : undefined };
+}
+
+function hold(secret: SecretPolicy, stored: StoredSecret | undefined): Held | undefined {
+  return stored && { stored, credential: parse(secret.rotator, secret.template, stored.value) };
+}
+
+function latestFacts(
+  secret: SecretPolicy,
+  held: Held | undefined,
+  disabled: boolean,
+  { lineage }: { lineage: "ours" | "foreign" },
+  versions: readonly SecretVersion[],
+): Latest {
+  if (!held) return { kind: disabled ? "disabled" : "missing" };
+  const { version } = held.stored;
+  const rotation = rotationId(secret.vault.id, secret.name, version);
+  return {
+    kind: "readable",
+    lineage,
+    first: versions.length <= 1,
+    rotation,
+    ...versionFacts(held.stored, held),
+  };
+}
+
+function versionFacts(version: SecretVersion, held: Held | undefined): VersionFacts {
+  return {
+    version: version.version,
+    enabled: version.enabled,
+    createdAt: version.createdAt,
+    expiresAt: version.expiresAt,
+    record: readRecord(version.tags),
+    credentialId: held?.credential?.id,
+  };
+}
+
+function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pending {
+  if (!pending) return { kind: "none" };
+  return {
+    kind: "parked",
+    version: pending.stored.version,
+    rotation: readRecord(pending.stored.tags).rotation,
+    credentialId: pending.credential?.id,
+    equalsLatest: latest !== undefined && latest.stored.value.equals(pending.stored.value),
+  };
+}

@@ -1,0 +1,114 @@
+import { z } from "zod";
+import type { Timestamp } from "../clock.ts";
+
+/** What keyturn writes on versions of a secret. Tags can be read by anyone with list permission: ids and times only. */
+export const tag = {
+  /** Id of the rotation that made this version. */
+  rotation: "keyturn-rotation",
+  /** The version it replaced. */
+  from: "keyturn-from",
+  /** Id of the credential in it. */
+  credential: "keyturn-credential",
+  /** On a roll-back: the version whose value it brings back. */
+  restores: "keyturn-restores",
+  /** Number and digest of the group ids found when it was published. */
+  dependents: "keyturn-dependents",
+  /** `parked`, `published` or `retired`; saves reads, decides nothing alone. */
+  state: "keyturn-state",
+  /** Somebody or something asked for a rotation of this version. */
+  intent: "keyturn-intent",
+  /** Not before a time, or quarantined. */
+  hold: "keyturn-hold",
+} as const;
+
+const prefix = "keyturn-";
+
+/** `roll`: nothing is rotated, but the dependents are to be moved onto this version, which somebody else wrote. */
+export const Mode = z.enum(["routine", "compromised", "roll"]);
+export type Mode = z.infer<typeof Mode>;
+
+export interface Intent {
+  readonly mode: Mode;
+  readonly requestId: string;
+  readonly at: Timestamp;
+}
+
+/** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
+export interface VersionRecord {
+  readonly rotation?: string;
+  readonly from?: string;
+  readonly credential?: string;
+  readonly restores?: string;
+  readonly dependents?: string;
+  readonly state?: "parked" | "published" | "retired";
+  readonly intent?: Intent;
+}
+
+const Record = z.object({
+  [tag.rotation]: z
+    .string()
+    .regex(/^r-[a-z2-7]{26}$/)
+    .optional()
+    .catch(undefined),
+  [tag.from]: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/i)
+    .optional()
+    .catch(undefined),
+  [tag.credential]: z.string().max(256).optional().catch(undefined),
+  [tag.restores]: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/i)
+    .optional()
+    .catch(undefined),
+  [tag.dependents]: z.string().max(128).optional().catch(undefined),
+  [tag.state]: z.enum(["parked", "published", "retired"]).optional().catch(undefined),
+  [tag.intent]: z.string().transform(readIntent).optional().catch(undefined),
+});
+
+export function readRecord(tags: Readonly<Record<string, string>>): VersionRecord {
+  const read = Record.parse(tags);
+  return {
+    rotation: read[tag.rotation],
+    from: read[tag.from],
+    credential: read[tag.credential],
+    restores: read[tag.restores],
+    dependents: read[tag.dependents],
+    state: read[tag.state],
+    intent: read[tag.intent],
+  };
+}
+
+/** The tags of a new version: everybody else's carried forward, ours as given. */
+export function writeRecord(
+  tags: Readonly<Record<string, string>>,
+  record: VersionRecord,
+): Record<string, string> {
+  const ours = {
+    [tag.rotation]: record.rotation,
+    [tag.from]: record.from,
+    [tag.credential]: record.credential,
+    [tag.restores]: record.restores,
+    [tag.dependents]: record.dependents,
+    [tag.state]: record.state,
+    [tag.intent]: record.intent && writeIntent(record.intent),
+  };
+  const set = Object.entries(ours).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...withoutRecord(tags), ...Object.fromEntries(set) };
+}
+
+function withoutRecord(tags: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(tags).filter(([name]) => !name.startsWith(prefix)));
+}
+
+function writeIntent({ mode, requestId, at }: Intent): string {
+  return `${mode} ${requestId} ${new Date(at).toISOString()}`;
+}
+
+function readIntent(text: string): Intent | undefined {
+  const [mode, requestId, at] = text.split(" ");
+  const known = Mode.safeParse(mode);
+  const time = Date.parse(at ?? "");
+  if (!known.success || !requestId || Number.isNaN(time)) return undefined;
+  return { mode: known.data, requestId, at: time };
+}

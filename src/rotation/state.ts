@@ -1,0 +1,79 @@
+import type { Timestamp } from "../clock.ts";
+import type { Acceptance } from "../rotators/rotator.ts";
+import type { Mode, VersionRecord } from "./record.ts";
+
+/**
+ * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and
+ * are always there; `provider` and `dependents` are looked at only when the decision needs them.
+ */
+export interface Observation {
+  readonly now: Timestamp;
+  /** What the job at hand asks for. */
+  readonly request: Request | undefined;
+  readonly latest: Latest;
+  /** The version that our rotation replaced, if `latest` is ours. */
+  readonly replaced: VersionFacts | undefined;
+  readonly pending: Pending;
+  readonly provider: ProviderFacts | undefined;
+  readonly dependents: DependentFacts | undefined;
+}
+
+export interface Request {
+  readonly trigger: "near-expiry" | "expired" | "new-version" | "manual" | "sweep" | "nudge";
+  readonly mode: Exclude<Mode, "roll">;
+  readonly requestId: string;
+  /** The version the event named or the requester saw. */
+  readonly version: string | undefined;
+}
+
+export interface VersionFacts {
+  readonly version: string;
+  readonly enabled: boolean;
+  readonly createdAt: Timestamp;
+  readonly expiresAt: Timestamp | undefined;
+  readonly record: VersionRecord;
+  /** Whose credential its text holds; `undefined` if it cannot be read or does not fit the template. */
+  readonly credentialId: string | undefined;
+}
+
+export type Latest =
+  | { readonly kind: "missing" }
+  | { readonly kind: "disabled" }
+  | ({
+      readonly kind: "readable";
+      /** `ours`: made by the rotation its tags name, from the version before it. Tags alone do not make it so. */
+      readonly lineage: "ours" | "foreign";
+      /** Whether there was a version before it. */
+      readonly first: boolean;
+      /** Id of the rotation that would replace this version. */
+      readonly rotation: string;
+    } & VersionFacts);
+
+export type ReadableLatest = Extract<Latest, { kind: "readable" }>;
+
+/** The candidate parked in `<name>--pending`. It counts only if it is enabled and names the rotation in question. */
+export type Pending =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "parked";
+      readonly version: string;
+      /** The rotation its tag names. */
+      readonly rotation: string | undefined;
+      readonly credentialId: string | undefined;
+      readonly equalsLatest: boolean;
+    };
+
+/** Which of the values we know the provider accepts now. */
+export interface ProviderFacts {
+  readonly latest: Acceptance;
+  readonly pending: Acceptance;
+  readonly replaced: Acceptance;
+  /** Slots of the target that do not exist at the provider. */
+  readonly missing: readonly string[];
+}
+
+export interface DependentFacts {
+  /** Ids of gating groups that are not confirmed on the latest version. */
+  readonly unconfirmed: readonly string[];
+  readonly confirmed: number;
+}

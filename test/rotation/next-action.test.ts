@@ -1,0 +1,331 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { nextAction } from "../../src/rotation/next-action.ts";
+import type { Observation, ProviderFacts, ReadableLatest } from "../../src/rotation/state.ts";
+import { aRule, day, hour } from "./rules.ts";
+
+const now = Date.UTC(2026, 10, 21);
+const [one, two] = ["a".repeat(32), "b".repeat(32)];
+const rotation = `r-${"a".repeat(26)}`;
+
+function latest(change: Partial<ReadableLatest> = {}): ReadableLatest {
+  return {
+    kind: "readable",
+    lineage: "foreign",
+    first: true,
+    rotation,
+    version: one,
+    enabled: true,
+    createdAt: now - 60 * day,
+    expiresAt: now + 29 * day,
+    record: {},
+    credentialId: "orders_a",
+    ...change,
+  };
+}
+
+function seen(change: Partial<Observation> = {}): Observation {
+  const nothing = { request: undefined, replaced: undefined, provider: undefined, dependents: undefined };
+  return { now, latest: latest(), pending: { kind: "none" }, ...nothing, ...change };
+}
+
+const works: ProviderFacts = { latest: "accepted", pending: "refused", replaced: "unknown", missing: [] };
+const intent = { mode: "routine", requestId: "q", at: now } as const;
+const parked: Pending = {
+  kind: "parked",
+  version: two,
+  rotation,
+  credentialId: "orders_b",
+  equalsLatest: false,
+};
+const published = latest({
+  lineage: "ours",
+  first: false,
+  version: two,
+  createdAt: now - hour,
+  expiresAt: now + 90 * day,
+  record: { rotation, from: one, state: "published" },
+  credentialId: "orders_b",
+});
+const replaced = { ...latest(), kind: undefined };
+const confirmed = { unconfirmed: [], confirmed: 2 };
+const dual = aRule({ slots: ["orders_a", "orders_b"] });
+
+describe("before the publish", () => {
+  test("a version that is not due is left alone until it is", () => {
+    const fresh = latest({ expiresAt: now + 90 * day });
+    expect(nextAction(seen({ latest: fresh }), dual)).toEqual({
+      kind: "idle",
+      until: now + 60 * day,
+      reason: "not-due",
+    });
+  });
+
+  test("a due version gets an intent before anything else happens", () => {
+    expect(nextAction(seen(), dual)).toEqual({ kind: "write-intent", mode: "routine" });
+  });
+
+  test("a version without expiry is due by its age", () => {
+    const old = latest({ expiresAt: undefined, createdAt: now - 61 * day });
+    expect(nextAction(seen({ latest: old }), dual).kind).toBe("write-intent");
+    const young = latest({ expiresAt: undefined, createdAt: now - 59 * day });
+    expect(nextAction(seen({ latest: young }), dual).kind).toBe("idle");
+  });
+
+  test("our own version is not replaced again within the minimum interval, even if it is born near its expiry", () => {
+    const born = {
+      ...published,
+      expiresAt: now + day,
+      record: { rotation, from: one, state: "retired" },
+    } as const;
+    expect(nextAction(seen({ latest: born }), dual).kind).toBe("idle");
+  });
+
+  test("a manual request is recorded although nothing is due", () => {
+    const fresh = latest({ expiresAt: now + 90 * day });
+    const request = { trigger: "manual", mode: "routine", requestId: "q", version: one } as const;
+    expect(nextAction(seen({ latest: fresh, request }), dual)).toEqual({
+      kind: "write-intent",
+      mode: "routine",
+    });
+  });
+
+  test("a manual request that saw an older version does nothing", () => {
+    const request = { trigger: "manual", mode: "routine", requestId: "q", version: one } as const;
+    const done = { ...published, record: { rotation, from: one, state: "retired" } } as const;
+    expect(nextAction(seen({ latest: done, request }), dual)).toMatchObject({
+      kind: "idle",
+      reason: "superseded",
+    });
+  });
+
+  test("the candidate goes to the role that the published value does not use", () => {
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    expect(nextAction(ready, dual)).toEqual({ kind: "park", slot: "orders_b", rotation });
+  });
+
+  test("a single credential is replaced in its own place", () => {
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    expect(nextAction(ready, aRule({ slots: ["orders_a"] }))).toEqual({
+      kind: "park",
+      slot: "orders_a",
+      rotation,
+    });
+  });
+
+  test("a parked candidate is applied until the provider accepts it, then published", () => {
+    const ready = seen({ latest: latest({ record: { intent } }), pending: parked, provider: works });
+    expect(nextAction(ready, dual)).toEqual({ kind: "apply", rotation });
+    const applied = { ...ready, provider: { ...works, pending: "accepted" } } as const;
+    expect(nextAction(applied, dual)).toEqual({ kind: "publish", rotation });
+  });
+
+  test("a candidate parked for another rotation, or in the slot in use, is not used", () => {
+    const other = { ...parked, rotation: `r-${"b".repeat(26)}` };
+    const inUse = { ...parked, credentialId: "orders_a" };
+    for (const pending of [other, inUse]) {
+      const ready = seen({ latest: latest({ record: { intent } }), pending, provider: works });
+      expect(nextAction(ready, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
+    }
+  });
+
+  test("a value somebody else wrote is adopted only if it fits the template and the provider accepts it", () => {
+    const unread = latest({ record: { intent }, credentialId: undefined });
+    expect(nextAction(seen({ latest: unread }), dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
+    const refused = seen({
+      latest: latest({ record: { intent } }),
+      provider: { ...works, latest: "refused" },
+    });
+    expect(nextAction(refused, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
+  });
+
+  test("a role that does not exist at the provider needs a person", () => {
+    const missing = { ...works, missing: ["orders_b"] };
+    const ready = seen({ latest: latest({ record: { intent } }), provider: missing });
+    expect(nextAction(ready, dual)).toMatchObject({ kind: "stop", code: "target-missing" });
+  });
+
+  test("a provider that cannot be asked is asked again later", () => {
+    const unknown = seen({
+      latest: latest({ record: { intent } }),
+      provider: { ...works, latest: "unknown" },
+    });
+    expect(nextAction(unknown, dual)).toMatchObject({ kind: "wait", reason: "provider" });
+  });
+});
+
+describe("after the publish", () => {
+  const after = seen({ latest: published, replaced: { ...replaced, enabled: true }, provider: works });
+
+  test("the parked copy is disabled once the provider has shown that it accepts the published value", () => {
+    const unproven = { ...after, pending: { ...parked, equalsLatest: true } };
+    expect(nextAction(unproven, dual)).toEqual({ kind: "settle-pending", rotation });
+  });
+
+  test("dependents that are not confirmed are rolled before anything is retired", () => {
+    const mixed = { ...after, dependents: { unconfirmed: ["/g/one"], confirmed: 1 } };
+    expect(nextAction(mixed, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
+  });
+
+  test("the old credential lives for the overlap", () => {
+    const early = { ...after, dependents: confirmed };
+    expect(nextAction(early, dual)).toEqual({
+      kind: "wait",
+      until: published.createdAt + day,
+      reason: "overlap",
+    });
+  });
+
+  test("the old credential is revoked after the overlap, then its version is disabled", () => {
+    const late = { ...after, now: published.createdAt + day, dependents: confirmed };
+    const alive = { ...late, provider: { ...works, replaced: "accepted" } } as const;
+    expect(nextAction(alive, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
+    const dead = { ...late, provider: { ...works, replaced: "refused" } } as const;
+    expect(nextAction(dead, dual)).toEqual({ kind: "close" });
+  });
+
+  test("a slot that has taken another value than the replaced one is never revoked", () => {
+    const late = { ...after, now: published.createdAt + day, dependents: confirmed };
+    const changed = { ...late, provider: { ...works, replaced: "refused" } } as const;
+    expect(nextAction(changed, dual)).toEqual({ kind: "close" });
+  });
+
+  test("a single credential has nothing to revoke: its old value is dead already", () => {
+    const rules = aRule({ slots: ["orders_b"] });
+    const same = {
+      ...after,
+      replaced: { ...replaced, enabled: true, credentialId: "orders_b" },
+      dependents: confirmed,
+    };
+    expect(nextAction({ ...same, now: published.createdAt + day }, rules)).toEqual({ kind: "close" });
+  });
+
+  test("a provider changed by hand is set back only after the candidate has shown that the value is ours", () => {
+    const refused = { ...after, provider: { ...works, latest: "refused" } } as const;
+    expect(nextAction(refused, dual).kind).toBe("reopen-pending");
+    const same = { ...refused, pending: { ...parked, equalsLatest: true } };
+    expect(nextAction(same, dual).kind).toBe("repair");
+    const other = { ...refused, pending: parked };
+    expect(nextAction(other, dual)).toMatchObject({ kind: "stop", code: "foreign-version" });
+  });
+
+  test("a manual request during the overlap is recorded, and waits until the open rotation is closed", () => {
+    const request = { trigger: "manual", mode: "routine", requestId: "q", version: two } as const;
+    const early = { ...after, dependents: confirmed, request };
+    expect(nextAction(early, dual).kind).toBe("write-intent");
+    const recorded = { ...published, record: { ...published.record, intent } };
+    expect(nextAction({ ...early, latest: recorded }, dual)).toMatchObject({
+      kind: "wait",
+      reason: "overlap",
+    });
+  });
+
+  test("a version somebody else stored moves its dependents and rotates nothing", () => {
+    const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
+    const request = { trigger: "new-version", mode: "routine", requestId: "q", version: two } as const;
+    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({
+      kind: "write-intent",
+      mode: "roll",
+    });
+    const rolling = { ...foreign, record: { intent: { ...intent, mode: "roll" as const } } };
+    const unconfirmed = { unconfirmed: ["/g/one"], confirmed: 0 };
+    expect(nextAction(seen({ latest: rolling, dependents: unconfirmed }), dual).kind).toBe("roll");
+    expect(nextAction(seen({ latest: rolling, dependents: confirmed }), dual).kind).toBe("close");
+  });
+});
+
+test("a missing or disabled secret is a question for a person", () => {
+  expect(nextAction(seen({ latest: { kind: "missing" } }), dual)).toMatchObject({ code: "secret-missing" });
+  expect(nextAction(seen({ latest: { kind: "disabled" } }), dual)).toMatchObject({ code: "secret-disabled" });
+});
+
+describe("whatever can be seen", () => {
+  const acceptance = fc.constantFrom("accepted" as const, "refused" as const, "unknown" as const);
+  const credential = fc.constantFrom("orders_a", "orders_b", "stranger", undefined);
+  const facts = fc.record({
+    lineage: fc.constantFrom("ours" as const, "foreign" as const),
+    state: fc.constantFrom("parked" as const, "published" as const, "retired" as const, undefined),
+    intended: fc.constantFrom("routine" as const, "compromised" as const, "roll" as const, undefined),
+    age: fc.integer({ min: 0, max: 100 * day }),
+    left: fc.option(fc.integer({ min: -day, max: 100 * day }), { nil: undefined }),
+    credentialId: credential,
+    old: fc.record({ enabled: fc.boolean(), credentialId: credential }),
+    parked: fc.option(fc.record({ same: fc.boolean(), ours: fc.boolean(), credentialId: credential })),
+    provider: fc.record({
+      latest: acceptance,
+      pending: acceptance,
+      replaced: acceptance,
+      missing: fc.constantFrom([], ["orders_b"]),
+    }),
+    unconfirmed: fc.constantFrom([], ["/g/one"]),
+    slots: fc.constantFrom([], ["orders_a"], ["orders_a", "orders_b"]),
+  });
+
+  function fill(drawn: typeof facts extends fc.Arbitrary<infer T> ? T : never): Observation {
+    const record = { rotation, from: one, state: drawn.state };
+    const asked = drawn.intended ? { ...intent, mode: drawn.intended } : undefined;
+    const createdAt = now - drawn.age;
+    const expiresAt = drawn.left === undefined ? undefined : now + drawn.left;
+    const shown = latest({
+      ...drawn,
+      first: false,
+      version: two,
+      createdAt,
+      expiresAt,
+      record: { ...record, intent: asked },
+    });
+    const { ours, same, credentialId } = drawn.parked ?? {};
+    const none = { kind: "none" } as const;
+    const candidate = {
+      ...parked,
+      rotation: ours ? rotation : undefined,
+      equalsLatest: same ?? false,
+      credentialId,
+    };
+    const pending = drawn.parked ? candidate : none;
+    return seen({
+      latest: shown,
+      pending,
+      replaced: { ...replaced, ...drawn.old },
+      provider: drawn.provider,
+      dependents: { unconfirmed: drawn.unconfirmed, confirmed: 0 },
+    });
+  }
+
+  test("there is exactly one next action, and the same one for the same facts", () => {
+    fc.assert(
+      fc.property(facts, (drawn) => {
+        const rules = aRule({ slots: drawn.slots });
+        const action = nextAction(fill(drawn), rules);
+        expect(action.kind).not.toBe("look");
+        expect(nextAction(fill(drawn), rules)).toEqual(action);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("nothing is revoked before every gating dependent is confirmed and the overlap is over", () => {
+    fc.assert(
+      fc.property(facts, (drawn) => {
+        const action = nextAction(fill(drawn), aRule({ slots: drawn.slots }));
+        if (action.kind !== "revoke") return;
+        expect(drawn.unconfirmed).toEqual([]);
+        expect(drawn.age).toBeGreaterThanOrEqual(day);
+        expect(drawn.provider).toMatchObject({ latest: "accepted", replaced: "accepted" });
+        expect(action.credentialId).not.toBe(drawn.credentialId);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test("with two roles, the one in use is never given another password before the publish", () => {
+    fc.assert(
+      fc.property(facts, (drawn) => {
+        const action = nextAction(fill(drawn), dual);
+        if (action.kind === "park") expect(action.slot).not.toBe(drawn.credentialId);
+        if (action.kind === "apply") expect(drawn.parked?.credentialId).not.toBe(drawn.credentialId);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
