@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Millis } from "../clock.ts";
+import type { RandomInt } from "../providers/passwords.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { SecretValue } from "../secret-value.ts";
 
@@ -25,8 +26,7 @@ export interface Providers {
   readonly postgres: Postgres;
 }
 
-/** A whole number from 0 up to but excluding `below`, evenly distributed. */
-export type RandomInt = (below: number) => number;
+export type { RandomInt };
 
 export interface RotatorContext {
   readonly providers: Providers;

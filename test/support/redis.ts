@@ -36,6 +36,7 @@ export interface RedisServer extends AsyncDisposable {
 
 /** What the server process needs to know, the same for every start. */
 interface Setup {
+  readonly redis: Awaited<ReturnType<typeof findRedis>>;
   readonly folder: string;
   readonly port: number;
   readonly adminPassword: string;
@@ -45,11 +46,12 @@ const adminName = "keyturn-test-admin";
 
 /** A Redis (or Valkey) of its own: own port on loopback, own folder, gone with this process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const redis = await findRedis();
   const folder = await mkdtemp(join(tmpdir(), "keyturn-redis-"));
   const adminPassword = randomBytes(24).toString("hex");
   // Somebody may take the port between our finding it free and the server's using it.
   for (let attempt = 1; ; attempt++) {
-    const setup = { folder, port: await freePort(), adminPassword };
+    const setup = { redis, folder, port: await freePort(), adminPassword };
     await writeFile(join(folder, "redis.conf"), configuration(setup, options), { mode: 0o600 });
     try {
       return handle(setup, await launch(setup), options.password);
@@ -121,15 +123,14 @@ function configuration({ folder, port, adminPassword }: Setup, options: RedisOpt
   ].join("\n");
 }
 
-async function launch({ folder }: Setup): Promise<GuardedProcess> {
-  const { program, env } = await findRedis();
+async function launch({ redis, folder }: Setup): Promise<GuardedProcess> {
   const log = join(folder, "redis.log");
   const output = join(folder, "output.log");
   await rm(log, { force: true });
-  const server = await startGuarded(program, {
+  const server = await startGuarded(redis.program, {
     args: [join(folder, "redis.conf")],
     cwd: folder,
-    env: { ...env, LC_ALL: "C.UTF-8" },
+    env: { ...redis.env, LC_ALL: "C.UTF-8" },
     output,
     folder,
     lastSignal: "KILL",

@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { alphabets, defaultLength, entropyBits, leastBits, randomText } from "../providers/passwords.ts";
+import { SecretValue } from "../secret-value.ts";
+import { defineRotator } from "./rotator.ts";
+
+const Alphabet = z
+  .string()
+  .regex(/^[\x21-\x7e]{2,}$/, "unreserved, alphanumeric, hex, or the characters themselves (printable ASCII)")
+  .refine((text) => isNamed(text) || new Set(text).size === text.length, "a character is given twice");
+
+const Target = z
+  .strictObject({
+    length: z.int().min(1).max(4096).default(defaultLength),
+    alphabet: Alphabet.default("unreserved"),
+    /** Put in front as it is, so that secret scanners know it. */
+    prefix: z
+      .string()
+      .regex(/^[\x21-\x7e]{0,64}$/)
+      .default(""),
+  })
+  .refine(({ length, alphabet }) => entropyBits(length, characters(alphabet)) >= leastBits, {
+    error: `length and alphabet give fewer than ${leastBits} bits; make it longer`,
+  });
+
+/**
+ * A value that no provider checks: a signing key, an API key that the dependents themselves compare. Keyturn publishes
+ * it and restarts the dependents; nobody can be asked whether it works, and nobody can be told to refuse the old one.
+ * So every known value counts as accepted, and applying, verifying and revoking have nothing to do: the old value is
+ * dead when its version is disabled and no dependent holds it any more.
+ */
+export const random = defineRotator({
+  id: "random",
+  summary: "a random text that no provider checks, such as a signing key",
+  target: Target,
+  propagation: 0,
+  roles: [],
+  template: "{password}",
+  overlap: () => "dual",
+  slots: () => [],
+  owns: () => [],
+  fields: () => ({}),
+  choose: ({ length, alphabet, prefix }, slot, randomInt) => {
+    const text = randomText(length, characters(alphabet), randomInt);
+    return { id: slot, value: new SecretValue(prefix + text.reveal()) };
+  },
+  look: async (_target, known) => ({
+    exists: known.map(({ id }) => id),
+    accepts: known.map(() => "accepted"),
+  }),
+  apply: async () => {},
+  verify: async () => {},
+  revoke: async () => {},
+});
+
+function characters(alphabet: string): string {
+  return isNamed(alphabet) ? alphabets[alphabet] : alphabet;
+}
+
+function isNamed(alphabet: string): alphabet is keyof typeof alphabets {
+  return Object.hasOwn(alphabets, alphabet);
+}
