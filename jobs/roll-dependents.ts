@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Log } from "../src/log.ts";
+import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
 import { type RolloutDecision, nextRestarts } from "../src/rollout/next-restarts.ts";
 import { type SurveyPorts, survey } from "../src/rollout/survey.ts";
@@ -56,12 +57,12 @@ function outcomeOf({ restart, again, unconfirmed }: RolloutDecision): Outcome {
 
 /** Back to `rotate-secret`, by name: it decides when the old credential retires. */
 async function handBack({ policy }: RollDependentsPorts, enqueue: Enqueue, key: string): Promise<void> {
-  const secret = policy.secrets.find((candidate) => candidate.key === key);
+  const secret = findSecretByKey(policy, key);
   if (!secret) return;
   const data = { vault: secret.vault.name, name: secret.name, mode: "routine" as const };
   await enqueue(
     "rotate-secret",
-    { ...data, trigger: "nudge", requestId: randomUUID() },
+    { ...data, trigger: "confirmed", requestId: randomUUID() },
     { dedupe: `confirmed ${key}`.toLowerCase() },
   );
 }

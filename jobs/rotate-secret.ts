@@ -11,14 +11,9 @@ import {
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act.ts";
 import { describeAction } from "../src/rotation/describe.ts";
-import { type Action, nextAction } from "../src/rotation/next-action.ts";
-import {
-  type Observed,
-  type RotationPorts,
-  lookAtDependents,
-  lookAtProvider,
-  observe,
-} from "../src/rotation/observe.ts";
+import { lookAndDecide } from "../src/rotation/decide.ts";
+import type { Action } from "../src/rotation/next-action.ts";
+import type { Observed, RotationPorts } from "../src/rotation/observe.ts";
 import type { Request } from "../src/rotation/state.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
@@ -51,6 +46,9 @@ export function createRotateSecret(ports: RotateSecretPorts): JobDefinition<"rot
   };
 }
 
+/** What a decision says when there is nothing to do now. */
+type Pause = Exclude<Action, Act | { kind: "look" }>;
+
 interface Run {
   readonly secret: SecretPolicy;
   readonly data: RotateSecret;
@@ -80,17 +78,11 @@ async function work(run: Run): Promise<Outcome> {
   }
 }
 
-async function decide({ secret, data, ports, signal }: Run): Promise<{ observed: Observed; action: Action }> {
+function decide({ secret, data, ports, signal }: Run) {
   return inSpan("look and decide", { [attribute.secret]: secret.key }, async (span) => {
-    let observed = await observe(secret, requestOf(data), ports, signal);
-    let action = nextAction(observed.facts, secret);
-    while (action.kind === "look") {
-      const look = action.at === "provider" ? lookAtProvider : lookAtDependents;
-      observed = await look(secret, observed, ports, signal);
-      action = nextAction(observed.facts, secret);
-    }
-    span.setAttribute(attribute.action, action.kind);
-    return { observed, action };
+    const decision = await lookAndDecide(secret, requestOf(data), ports, signal);
+    span.setAttribute(attribute.action, decision.action.kind);
+    return decision;
   });
 }
 
@@ -117,7 +109,7 @@ async function tell({ context, secret }: Run, action: Action, rotation: string):
   await context.progress({ ...describeAction(action), secret: secret.key, rotation });
 }
 
-async function conclude(run: Run, observed: Observed, action: Exclude<Action, Act>): Promise<Outcome> {
+async function conclude(run: Run, observed: Observed, action: Pause): Promise<Outcome> {
   const { secret, context } = run;
   const rotation = rotationOf(observed, action);
   switch (action.kind) {
@@ -128,16 +120,12 @@ async function conclude(run: Run, observed: Observed, action: Exclude<Action, Ac
       await queueRoll(context.enqueue, secret.key);
       return { done: "rolling" };
     case "wait":
-      if (action.reason === "provider")
-        return { again: action.until, why: "the provider cannot be asked now" };
-      await tell(run, action, rotation);
-      await remind(run, action.until);
-      return { done: "overlap" };
+      return action.reason === "overlap"
+        ? waitForOverlap(run, action, rotation)
+        : { again: action.until, why: "the provider cannot be asked now" };
     case "idle":
       await tell(run, action, rotation);
       return { done: action.reason };
-    case "look":
-      throw new Fault("internal-error", "nothing more to look at", { secret: secret.key });
     default:
       return action satisfies never;
   }
@@ -154,11 +142,18 @@ export function queueLook(
   return enqueue("rotate-secret", data, { dedupe: `${cause.trigger} ${key}`.toLowerCase(), delay });
 }
 
-/** A nudge, not a promise: the sweep finds what is due as well. */
-async function remind({ secret, data, ports, context }: Run, at: number): Promise<void> {
-  const { requestId } = data;
-  const delay = Math.max(0, at - ports.clock.now());
-  await queueLook(context.enqueue, secret, { trigger: "nudge", requestId }, delay);
+/** The reminder is a nudge, not a promise: the sweep finds what is due as well. It waits in its own place in the queue. */
+async function waitForOverlap(
+  run: Run,
+  action: Pause & { kind: "wait" },
+  rotation: string,
+): Promise<Outcome> {
+  const { secret, data, ports, context } = run;
+  if (data.trigger === "nudge") return { again: action.until, why: "the old credential may not retire yet" };
+  await tell(run, action, rotation);
+  const delay = Math.max(0, action.until - ports.clock.now());
+  await queueLook(context.enqueue, secret, { trigger: "nudge", requestId: data.requestId }, delay);
+  return { done: "overlap" };
 }
 
 function waitForProvider({ ports }: Run): Outcome {
@@ -179,6 +174,6 @@ function rotationOf({ facts }: Observed, action: Action): string {
     : rotation;
 }
 
-function isAct(action: Action): action is Act {
-  return !["look", "roll", "wait", "idle", "stop"].includes(action.kind);
+function isAct(action: Act | Pause): action is Act {
+  return !["roll", "wait", "idle", "stop"].includes(action.kind);
 }

@@ -4,8 +4,11 @@ import { z } from "zod";
 export const stages = ["sweep-vaults", "rotate-secret", "roll-dependents", "restart-group"] as const;
 export type Stage = (typeof stages)[number];
 
-/** Why somebody should look at a secret. `nudge` is our own reminder, set when a look said "again at ...". */
-export const Trigger = z.enum(["near-expiry", "expired", "new-version", "manual", "sweep", "nudge"]);
+/**
+ * Why somebody should look at a secret. `nudge` is our own reminder, set when a look said "again at ..."; `confirmed`
+ * comes from the roller when a secret's dependents are all on the new version.
+ */
+export const Trigger = z.enum(["near-expiry", "expired", "new-version", "manual", "sweep", "nudge", "confirmed"]);
 export type Trigger = z.infer<typeof Trigger>;
 
 /** W3C trace context, so that a job continues the trace that queued it. */

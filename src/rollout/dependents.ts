@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ContainerGroups, GroupId } from "../azure/container-instances.ts";
 import type { Clock, Timestamp } from "../clock.ts";
+import { isInScope } from "../policy/lookup.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
 import { groupFacts, isConfirmed, standing } from "./evidence.ts";
 
@@ -28,7 +29,7 @@ export async function resolveDependents(
   const found = new Map<string, Dependent>();
   const add = (dependent: Dependent) => {
     const key = dependent.group.toLowerCase();
-    if (!found.has(key) && key !== policy.self?.toLowerCase()) found.set(key, dependent);
+    if (!found.has(key) && isInScope(policy, dependent.group)) found.set(key, dependent);
   };
   for (const entry of secret.dependents) {
     if (entry.kind === "group") add({ group: entry.group, gate: entry.gate, after: entry.after });

@@ -19,7 +19,7 @@ export interface Observation {
 }
 
 export interface Request {
-  readonly trigger: "near-expiry" | "expired" | "new-version" | "manual" | "sweep" | "nudge";
+  readonly trigger: "near-expiry" | "expired" | "new-version" | "manual" | "sweep" | "nudge" | "confirmed";
   readonly mode: Exclude<Mode, "roll">;
   readonly requestId: string;
   /** The version the event named or the requester saw. */

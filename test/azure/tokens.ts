@@ -20,6 +20,11 @@ export interface TokenAuthority {
   ): Promise<{ token: string; expiresOn: number }>;
   /** @throws TokenRefused with the reason: signature, audience, expiry, unknown principal */
   verify(token: string, audiences: readonly string[]): Promise<Claims>;
+  /**
+   * Called, and waited for, before a token is handed out: how a server that checks passwords (Redis) learns of it.
+   * Azure Managed Redis checks the token itself.
+   */
+  readonly onIssue: Set<(issued: { identity: Identity; audience: string; token: string }) => Promise<void>>;
   /** Public keys as the tenant's `jwks_uri` answers. */
   jwks(): Promise<{ keys: object[] }>;
 }
@@ -32,7 +37,9 @@ export async function createTokenAuthority(state: AzureState): Promise<TokenAuth
   const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
   const kid = randomUUID();
   const issuer = `https://sts.windows.net/${state.tenantId}/`;
+  const onIssue: TokenAuthority["onIssue"] = new Set();
   return {
+    onIssue,
     async issue(identity, audience, lifetime = state.tokenLifetime) {
       const now = Math.floor(state.clock.now() / 1000);
       const expiresOn = now + lifetime;
@@ -52,6 +59,7 @@ export async function createTokenAuthority(state: AzureState): Promise<TokenAuth
         .setNotBefore(now)
         .setExpirationTime(expiresOn)
         .sign(privateKey);
+      for (const tell of onIssue) await tell({ identity, audience, token });
       return { token, expiresOn };
     },
     async verify(token, audiences) {

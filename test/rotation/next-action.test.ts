@@ -31,13 +31,13 @@ function seen(change: Partial<Observation> = {}): Observation {
 
 const works: ProviderFacts = { latest: "accepted", pending: "refused", replaced: "unknown", missing: [] };
 const intent = { mode: "routine", requestId: "q", at: now } as const;
-const parked: Pending = {
+const parked = {
   kind: "parked",
   version: two,
   rotation,
   credentialId: "orders_b",
   equalsLatest: false,
-};
+} as const;
 const published = latest({
   lineage: "ours",
   first: false,

@@ -1,0 +1,73 @@
+import type { Timestamp } from "../clock.ts";
+import { toFault } from "../errors.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import { describeAction } from "./describe.ts";
+import { lookAndDecide } from "./decide.ts";
+import { type Action, dueAt } from "./next-action.ts";
+import type { Observed, RotationPorts } from "./observe.ts";
+
+/** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */
+export interface SecretStatus {
+  /** `vault/name` */
+  readonly secret: string;
+  readonly rotator: string;
+  readonly version: string | undefined;
+  readonly createdAt: Timestamp | undefined;
+  readonly expiresAt: Timestamp | undefined;
+  readonly dueAt: Timestamp | undefined;
+  /** `ok`, `due`, `open` (a rotation is under way), `needs-human`, or `unreachable`. */
+  readonly state: "ok" | "due" | "open" | "needs-human" | "unreachable";
+  readonly rotation: string | undefined;
+  /** One sentence: the next step, or what it waits for. */
+  readonly next: string;
+}
+
+/** Looks at one secret and decides as the worker would, without acting. */
+export async function statusOf(
+  secret: SecretPolicy,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<SecretStatus> {
+  try {
+    const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+    return row(secret, observed, action);
+  } catch (error) {
+    const { code, message } = toFault(error);
+    return { ...nothing(secret), state: "unreachable", next: `${code}: ${message}` };
+  }
+}
+
+function row(secret: SecretPolicy, { facts }: Observed, action: Action): SecretStatus {
+  const next = describeAction(action).text;
+  if (facts.latest.kind !== "readable") return { ...nothing(secret), state: stateOf(action), next };
+  const { version, createdAt, expiresAt, record } = facts.latest;
+  return {
+    secret: secret.key,
+    rotator: secret.rotator.id,
+    version,
+    createdAt,
+    expiresAt,
+    dueAt: dueAt(facts.latest, secret),
+    state: stateOf(action),
+    rotation: record.rotation,
+    next,
+  };
+}
+
+function stateOf(action: Action): SecretStatus["state"] {
+  if (action.kind === "stop") return "needs-human";
+  if (action.kind === "idle") return "ok";
+  return action.kind === "write-intent" ? "due" : "open";
+}
+
+function nothing(secret: SecretPolicy): Omit<SecretStatus, "state" | "next"> {
+  return {
+    secret: secret.key,
+    rotator: secret.rotator.id,
+    version: undefined,
+    createdAt: undefined,
+    expiresAt: undefined,
+    dueAt: undefined,
+    rotation: undefined,
+  };
+}
