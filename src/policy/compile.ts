@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import type { BoundRotator } from "../rotators/rotator.ts";
+import { groupsCalled, isNamedGroup } from "./dependents.ts";
+import { lifetimeOf } from "./lifetime.ts";
+import type { SecretPart } from "./parts.ts";
+import type { DependentPolicy, Policy, SecretPolicy, VaultPolicy } from "./policy.ts";
+import { parseResourceId } from "./resource-id.ts";
+import type { Dependent, PolicyFile, SecretEntry } from "./schema.ts";
+
+/** https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#dns-suffixes-for-object-identifiers */
+const suffixes = {
+  public: "vault.azure.net",
+  usgovernment: "vault.usgovcloudapi.net",
+  china: "vault.azure.cn",
+} as const;
+
+export function vaultUrl(
+  cloud: Policy["cloud"],
+  name: string,
+  customUrls: ReadonlyMap<string, string>,
+): string | undefined {
+  return cloud === "custom" ? customUrls.get(name) : `https://${name}.${suffixes[cloud]}`;
+}
+
+/** From a file that has passed every check. `secrets` are its entries with their rotators bound. */
+export function compile(
+  text: string,
+  file: PolicyFile,
+  vaults: readonly VaultPolicy[],
+  secrets: readonly (SecretPart & { readonly rotator: BoundRotator })[],
+): Policy {
+  const { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour } = file.rollout;
+  const byName = new Map(vaults.map((vault) => [vault.name, vault]));
+  return deepFreeze({
+    digest: createHash("sha256").update(text).digest("hex"),
+    cloud: file.cloud,
+    vaults,
+    scopes: file.scopes,
+    self: file.self,
+    rollout: { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour },
+    sweep: file.sweep,
+    worker: file.worker,
+    secrets: secrets.flatMap(({ entry, rotator }) => {
+      const vault = byName.get(entry.vault.toLowerCase());
+      return vault ? [compileSecret(entry, vault, rotator, file)] : [];
+    }),
+  });
+}
+
+export function compileVault(id: string, url: string): VaultPolicy {
+  return { id, name: parseResourceId(id)?.name ?? id, url };
+}
+
+function compileSecret(
+  entry: SecretEntry,
+  vault: VaultPolicy,
+  rotator: BoundRotator,
+  { defaults }: PolicyFile,
+): SecretPolicy {
+  return {
+    key: `${vault.name}/${entry.name}`,
+    vault,
+    name: entry.name,
+    rotator,
+    template: entry.value ?? rotator.template,
+    ...lifetimeOf(entry, defaults),
+    dependents: entry.dependents.map((dependent) => compileDependent(dependent, entry)),
+  };
+}
+
+function compileDependent(dependent: Dependent, entry: SecretEntry): DependentPolicy {
+  if (!isNamedGroup(dependent)) {
+    return {
+      kind: "discover",
+      tag: dependent.discover.tag,
+      strategy: "restart",
+      gate: dependent.gate ?? false,
+    };
+  }
+  return {
+    kind: "group",
+    group: dependent.group,
+    strategy: "restart",
+    after: dependent.after.flatMap((name) => groupsCalled(name, entry)),
+    gate: dependent.gate ?? true,
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null && !Object.isFrozen(inner)) deepFreeze(inner);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,47 @@
+import type { GroupId } from "../azure/container-instances.ts";
+import type { Policy, SecretPolicy, VaultPolicy } from "./policy.ts";
+import { isWithin, normaliseId, parseResourceId, resourceTypes } from "./resource-id.ts";
+
+/** Key Vault compares vault and secret names without regard to case, so this does too. `vault` is the short name. */
+export function findSecret(policy: Policy, vault: string, name: string): SecretPolicy | undefined {
+  return findSecretByKey(policy, `${vault}/${name}`);
+}
+
+/** @param key `vault/name` */
+export function findSecretByKey(policy: Policy, key: string): SecretPolicy | undefined {
+  const wanted = key.toLowerCase();
+  return policy.secrets.find((secret) => secret.key.toLowerCase() === wanted);
+}
+
+/** By its short name. */
+export function findVault(policy: Policy, name: string): VaultPolicy | undefined {
+  const wanted = name.toLowerCase();
+  return policy.vaults.find((vault) => vault.name === wanted);
+}
+
+/** By its ARM resource id, as Event Grid names it. */
+export function findVaultById(policy: Policy, id: string): VaultPolicy | undefined {
+  const wanted = normaliseId(id);
+  return policy.vaults.find((vault) => vault.id === wanted);
+}
+
+/** The groups that the policy names as dependents of this secret; discovered ones are not among them. */
+export function namedGroups(secret: SecretPolicy): GroupId[] {
+  return secret.dependents.flatMap((dependent) => (dependent.kind === "group" ? [dependent.group] : []));
+}
+
+/** The secrets that name this group as a dependent. */
+export function secretsNaming(policy: Policy, group: GroupId): SecretPolicy[] {
+  const wanted = normaliseId(group);
+  return policy.secrets.filter((secret) => namedGroups(secret).includes(wanted));
+}
+
+/**
+ * Whether keyturn may touch this container group: a well-formed id, in one of the scopes, and not our own. To be asked
+ * of every id that came from outside the policy, such as a discovered one.
+ */
+export function isInScope(policy: Policy, group: GroupId): boolean {
+  const parsed = parseResourceId(group);
+  if (parsed?.type !== resourceTypes.containerGroup || parsed.id === policy.self) return false;
+  return policy.scopes.some((scope) => isWithin(parsed.id, scope));
+}
