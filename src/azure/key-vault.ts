@@ -9,7 +9,7 @@ import {
 import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import { SecretValue } from "../secret-value.ts";
-import { refuseLongWaits } from "./patience.ts";
+import { fillEmptyErrors, refuseLongWaits } from "./pipeline-policies.ts";
 import { callVault, once, perTry } from "./vault-call.ts";
 
 /** What Key Vault tells of one version of a secret without reading its value. */
@@ -151,6 +151,7 @@ function createClient(options: KeyVaultOptions, maxRetries: number): SecretClien
     redirectOptions: { maxRetries: 0 },
     additionalPolicies: [
       ...(options.client?.additionalPolicies ?? []),
+      { policy: fillEmptyErrors, position: "perCall" },
       { policy: refuseLongWaits(longestRetryAfter), position: "perRetry" },
     ],
   });

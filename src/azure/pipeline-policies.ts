@@ -31,3 +31,13 @@ export function refuseLongWaits(limit: Millis): PipelinePolicy {
     },
   };
 }
+
+/** The Key Vault client dies of a TypeError on an error without a body, and the status is lost. Goes in as `perCall`. */
+export const fillEmptyErrors: PipelinePolicy = {
+  name: "fillEmptyErrors",
+  async sendRequest(request, next) {
+    const response = await next(request);
+    if (response.status >= 400 && !response.bodyAsText) response.bodyAsText = "{}";
+    return response;
+  },
+};
