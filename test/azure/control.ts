@@ -2,11 +2,13 @@ import { Hono } from "hono";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { azureError, Refusal } from "./http.ts";
-import type { AzureState, EmitVaultEvent, FaultRule, HttpService, VaultState } from "./state.ts";
+import type { ServiceBusServer } from "./service-bus/server.ts";
+import type { AzureState, EmitVaultEvent, FaultRule, HttpService, VaultEvent } from "./state.ts";
 
 export interface ControlParts {
   readonly state: AzureState;
   readonly emit: EmitVaultEvent;
+  readonly serviceBus: Pick<ServiceBusServer, "deliver" | "dropConnections">;
 }
 
 const services = [
@@ -38,6 +40,16 @@ const VaultEventRequest = z.strictObject({
   version: z.string().optional(),
 });
 
+const MessageRequest = z.strictObject({
+  queue: z.string(),
+  /** A text goes as it is, anything else as its JSON. */
+  body: z.unknown(),
+  messageId: z.string().optional(),
+  contentType: z.string().optional(),
+  subject: z.string().optional(),
+  properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+});
+
 const help = `The local Azure's control endpoint.
 
 PUT    /faults        {service, match?, position?, status?, retryAfter?, delay?, code?, times?} -> 201 {id, ...}
@@ -49,12 +61,15 @@ PUT    /faults        {service, match?, position?, status?, retryAfter?, delay?,
 GET    /faults        the rules that are set
 DELETE /faults[/id]   removes all, or one
 GET    /state         everything; secret values only with ?values=1
-POST   /events        {type: SecretNearExpiry | SecretExpired | SecretNewVersionCreated, vault, name, version?}
+POST   /events        {type: SecretNearExpiry | SecretExpired | SecretNewVersionCreated, vault, name, version?}: an event
+                      through the subscriptions of the vault, or a message straight into a queue:
+                      {queue, body, messageId?, contentType?, subject?, properties?}
+POST   /amqp/drop     cuts all AMQP connections
 PUT    /limits        {on: true | false}: documented rate limits
 `;
 
 /** What tests, demos and people turn the local Azure's knobs with. No authentication: loopback only. */
-export function createControl({ state, emit }: ControlParts): HttpService {
+export function createControl({ state, emit, serviceBus }: ControlParts): HttpService {
   const app = new Hono({ strict: false });
   app.get("/", (context) => context.text(help));
   addFaultRoutes(app, state);
@@ -70,10 +85,14 @@ export function createControl({ state, emit }: ControlParts): HttpService {
     return context.json({ on });
   });
   app.post("/events", async (context) => {
-    const event = await readJson(context.req.raw, VaultEventRequest);
-    const { vault, name, version } = findVersion(state, event);
-    emit({ type: `Microsoft.KeyVault.${event.type}`, vault, name, version });
+    const event = await readJson(context.req.raw, z.union([VaultEventRequest, MessageRequest]));
+    if ("type" in event) emit(vaultEvent(state, event));
+    else deliver(state, serviceBus, event);
     return context.body(null, 202);
+  });
+  app.post("/amqp/drop", (context) => {
+    serviceBus.dropConnections();
+    return context.body(null, 204);
   });
   app.notFound((context) =>
     azureError(404, "NotFound", `There is no ${context.req.path}; GET / tells what is.`),
@@ -104,8 +123,17 @@ function addFaultRoutes(app: Hono, state: AzureState): void {
   });
 }
 
-function findVersion(state: AzureState, event: z.infer<typeof VaultEventRequest>) {
-  const vault: VaultState | undefined = state.vaults.get(event.vault);
+function deliver(
+  state: AzureState,
+  serviceBus: ControlParts["serviceBus"],
+  { queue, body, ...rest }: z.infer<typeof MessageRequest>,
+): void {
+  if (!state.queues.has(queue)) throw new Refusal(400, "BadRequest", `There is no queue ${queue}.`);
+  serviceBus.deliver(queue, { body: typeof body === "string" ? body : JSON.stringify(body), ...rest });
+}
+
+function vaultEvent(state: AzureState, event: z.infer<typeof VaultEventRequest>): VaultEvent {
+  const vault = state.vaults.get(event.vault);
   const secret = vault?.secrets.get(event.name.toLowerCase());
   const version = event.version
     ? secret?.versions.find((one) => one.version === event.version)
@@ -117,7 +145,7 @@ function findVersion(state: AzureState, event: z.infer<typeof VaultEventRequest>
       `There is no secret ${event.vault}/${event.name} with that version.`,
     );
   }
-  return { vault, name: secret.name, version };
+  return { type: `Microsoft.KeyVault.${event.type}`, vault, name: secret.name, version };
 }
 
 /** Maps as objects, message bodies as text, secret values masked. */

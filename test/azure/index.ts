@@ -9,6 +9,7 @@ import { createIdentityEndpoint, isUserAssigned } from "./identity.ts";
 import { createKeyVault } from "./key-vault.ts";
 import * as ids from "./resource-ids.ts";
 import * as resources from "./resources.ts";
+import { queueId, startServiceBus } from "./service-bus/server.ts";
 import { serveHttp, type HttpServer, type ServeOptions } from "./serve.ts";
 import {
   createState,
@@ -26,7 +27,7 @@ import { createTokenAuthority, type TokenAuthority } from "./tokens.ts";
 export interface AzureOptions {
   readonly clock?: Clock;
   /** Fixed ports; whatever is left out gets a free one. */
-  readonly ports?: Partial<Record<"resourceManager" | "authority" | "control", number>>;
+  readonly ports?: Partial<Record<"resourceManager" | "authority" | "control" | "serviceBus", number>>;
   /** From a write with less than 30 days to live to its `SecretNearExpiry`. Default 1 s. */
   readonly nearExpiryDelay?: Millis;
 }
@@ -37,10 +38,12 @@ export interface LocalAzure extends AsyncDisposable {
   readonly tokens: TokenAuthority;
   readonly ca: Certificates["ca"];
   readonly urls: Readonly<Record<"resourceManager" | "authority" | "control", string>>;
+  /** `localhost:<port>` of the one Service Bus namespace. */
+  readonly serviceBusHost: string;
   /** A user-assigned identity with an endpoint of its own, and the environment that makes an SDK use it. */
   addIdentity(name: string, options?: { port?: number }): Promise<IdentityWithEnvironment>;
   /** Environment of a process that carries all these identities, on an endpoint of its own. */
-  environmentFor(...principalIds: string[]): Promise<Record<string, string>>;
+  environmentFor(principalIds: string | readonly string[]): Promise<Record<string, string>>;
   addVault(name: string, options?: resources.VaultOptions & { port?: number }): Promise<VaultState>;
   addQueue(name: string, options?: resources.QueueOptions): QueueState;
   /** @throws Error for a role or principal that does not exist */
@@ -79,14 +82,16 @@ async function compose(stack: AsyncDisposableStack, options: AzureOptions): Prom
   const { ca, ...tls } = await createCertificates(folder);
   const serve = createServe(stack.use(new AsyncDisposableStack()));
 
-  const emit: EmitVaultEvent = () => {};
+  const serviceBus = await startServiceBus(state, tokens, { ...tls, port: ports.serviceBus });
+  stack.defer(() => serviceBus.close());
+  const serviceBusHost = `localhost:${serviceBus.port}`;
   const authority = await serve(createAuthority(state, tokens), { tls, port: ports.authority });
   const resourceManager = await serve(notThere, { tls, port: ports.resourceManager });
-  const control = await serve(createControl({ state, emit }), { port: ports.control });
+  const control = await serve(createControl({ state, emit, serviceBus }), { port: ports.control });
   const urls = { resourceManager: resourceManager.url, authority: authority.url, control: control.url };
 
-  const environmentFor = async (principalIds: readonly string[], port?: number) => {
-    const held = () => principalIds.flatMap((id) => state.identities.get(id) ?? []);
+  const environmentFor = async (principalIds: string | readonly string[], port?: number) => {
+    const held = () => [principalIds].flat().flatMap((id) => state.identities.get(id) ?? []);
     const { url } = await serve(createIdentityEndpoint(state, tokens, held), { port });
     return identityEnvironment(url, held(), ca.file);
   };
@@ -97,13 +102,14 @@ async function compose(stack: AsyncDisposableStack, options: AzureOptions): Prom
     tokens,
     ca,
     urls,
+    serviceBusHost,
     close,
     [Symbol.asyncDispose]: close,
-    workerEnvironment: () => workerEnvironment(state, urls),
-    environmentFor: (...principalIds) => environmentFor(principalIds),
+    workerEnvironment: () => workerEnvironment(state, { urls, serviceBusHost }),
+    environmentFor: (principalIds) => environmentFor(principalIds),
     async addIdentity(name, { port } = {}) {
       const identity = resources.addIdentity(state, name);
-      return { identity, env: await environmentFor([identity.principalId], port) };
+      return { identity, env: await environmentFor(identity.principalId, port) };
     },
     async addVault(name, { port, ...vaultOptions } = {}) {
       const vault = resources.addVault(state, name, vaultOptions);
@@ -137,7 +143,7 @@ function stateVerbs(
     subscribe: (subscription) => void state.eventSubscriptions.push(subscription),
     vaultId: (name, resourceGroup) => ids.vaultId(state, name, resourceGroup),
     groupId: (resourceGroup, name) => ids.groupId(state, resourceGroup, name),
-    queueId: (name) => ids.queueId(state, name),
+    queueId: (name) => queueId(state, name),
   };
 }
 
@@ -151,14 +157,20 @@ function identityEnvironment(url: string, held: readonly Identity[], caFile: str
   };
 }
 
-function workerEnvironment(state: AzureState, urls: LocalAzure["urls"]): Record<string, string> {
+function workerEnvironment(
+  state: AzureState,
+  { urls, serviceBusHost }: Pick<LocalAzure, "urls" | "serviceBusHost">,
+): Record<string, string> {
   const vaults = [...state.vaults.values()].map((vault) => `${vault.name}=${vault.url}`);
   return {
     KEYTURN_RESOURCE_MANAGER: urls.resourceManager,
     KEYTURN_GRAPH: urls.authority,
     KEYTURN_AUTHORITY: urls.authority,
     KEYTURN_VAULTS: vaults.join(","),
+    KEYTURN_SERVICEBUS: serviceBusHost,
   };
 }
+
+const emit: EmitVaultEvent = () => {};
 
 const notThere: HttpService = async () => azureError(404, "NotFound", "There is nothing here yet.");

@@ -4,7 +4,6 @@ type Subscription = Pick<AzureState, "subscriptionId">;
 
 export const vaultsGroup = "vaults";
 export const appsGroup = "apps";
-const platformGroup = "platform";
 
 export function resourceGroupId({ subscriptionId }: Subscription, name: string): string {
   return `/subscriptions/${subscriptionId}/resourceGroups/${name}`;
@@ -22,13 +21,4 @@ export function groupId(state: Subscription, resourceGroup: string, name: string
 /** Id of a user-assigned identity. */
 export function identityId(state: Subscription, name: string, resourceGroup = appsGroup): string {
   return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
-}
-
-/** Id of the one Service Bus namespace. */
-export function namespaceId(state: Subscription): string {
-  return `${resourceGroupId(state, platformGroup)}/providers/Microsoft.ServiceBus/namespaces/local`;
-}
-
-export function queueId(state: Subscription, name: string): string {
-  return `${namespaceId(state)}/queues/${name}`;
 }

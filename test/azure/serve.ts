@@ -1,9 +1,10 @@
-import { getRequestListener, type HttpBindings } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { once } from "node:events";
-import { createServer as createHttpServer, type Server } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { azureError, ConnectionCut } from "./http.ts";
 import type { HttpService } from "./state.ts";
@@ -25,33 +26,75 @@ export interface HttpServer {
   readonly close: () => Promise<void>;
 }
 
-/** Serves `service` on loopback. A `ConnectionCut` that it throws destroys the socket without an answer. */
+/**
+ * Serves `service` on loopback. A `ConnectionCut` that it throws destroys the socket without an answer. Bodies are
+ * small, so they are read and written whole, which makes real `Request` objects: the usual adapter's lazy ones cannot
+ * be copied unless it replaces the global classes of the whole process.
+ */
 export async function serveHttp(service: HttpService, options: ServeOptions = {}): Promise<HttpServer> {
   const { tls, maxBody = 1024 * 1024 } = options;
-  const app = new Hono<{ Bindings: HttpBindings }>();
-  app.use(bodyLimit({ maxSize: maxBody, onError: () => tooLarge(maxBody) }));
-  app.all("*", async (context) => {
-    try {
-      return await service(context.req.raw);
-    } catch (error) {
-      if (!(error instanceof ConnectionCut)) throw error;
-      context.env.incoming.socket.destroy();
-      return RESPONSE_ALREADY_SENT;
-    }
-  });
-  app.onError((error) => azureError(500, "InternalServerError", String(error.stack)));
+  const scheme = tls ? "https" : "http";
   const server = tls ? createHttpsServer(tls) : createHttpServer();
-  // Without the option the adapter replaces the global Request and Response of the whole process.
-  const listener = getRequestListener(app.fetch.bind(app), { overrideGlobalObjects: false });
-  server.on("request", (incoming, outgoing) => void listener(incoming, outgoing));
+  server.on("request", (incoming, outgoing) => {
+    answer(service, incoming, outgoing, { scheme, maxBody }).catch((error: unknown) =>
+      outgoing.destroy(toError(error)),
+    );
+  });
   server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
   const port = portOf(server);
-  return {
-    port,
-    url: tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
-    close: () => close(server),
-  };
+  const url = `${scheme}://${tls ? "localhost" : "127.0.0.1"}:${port}`;
+  return { port, url, close: () => close(server) };
+}
+
+async function answer(
+  service: HttpService,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  options: { scheme: string; maxBody: number },
+): Promise<void> {
+  try {
+    const body = await readBody(incoming, options.maxBody);
+    const response = body
+      ? await service(toRequest(incoming, options.scheme, body))
+      : azureError(413, "RequestEntityTooLarge", `The body is larger than ${options.maxBody} bytes.`);
+    await send(outgoing, response);
+  } catch (error) {
+    if (error instanceof ConnectionCut) incoming.socket.destroy();
+    else await send(outgoing, azureError(500, "InternalServerError", toError(error).stack ?? "unknown"));
+  }
+}
+
+/** `undefined` if there is more than `maxBody`; the rest is read and thrown away, so that the answer gets through. */
+async function readBody(
+  incoming: IncomingMessage,
+  maxBody: number,
+): Promise<Buffer<ArrayBuffer> | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming) {
+    size += chunk.length;
+    if (size <= maxBody) chunks.push(chunk);
+  }
+  return size <= maxBody ? Buffer.concat(chunks) : undefined;
+}
+
+function toRequest(incoming: IncomingMessage, scheme: string, body: Buffer<ArrayBuffer>): Request {
+  const { method = "GET", url = "/", headers, headersDistinct } = incoming;
+  const pairs = Object.entries(headersDistinct).flatMap(([name, values]) =>
+    (values ?? []).map((value): [string, string] => [name, value]),
+  );
+  return new Request(new URL(`${scheme}://${headers.host ?? "localhost"}${url}`), {
+    method,
+    headers: pairs,
+    body: method === "GET" || method === "HEAD" ? null : body,
+  });
+}
+
+async function send(outgoing: ServerResponse, response: Response): Promise<void> {
+  outgoing.statusCode = response.status;
+  outgoing.setHeaders(response.headers);
+  outgoing.end(Buffer.from(await response.arrayBuffer()));
 }
 
 async function close(server: Server): Promise<void> {
@@ -67,6 +110,6 @@ function portOf(server: Server): number {
   throw new Error("the server does not listen on a port");
 }
 
-function tooLarge(maxBody: number): Response {
-  return azureError(413, "RequestEntityTooLarge", `The body is larger than ${maxBody} bytes.`);
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,4 +1,7 @@
 import type { Clock } from "../../src/clock.ts";
+import type { CallRecord, FaultRule } from "./fault-rule.ts";
+
+export type { CallRecord, FaultRule } from "./fault-rule.ts";
 
 /**
  * Everything the local Azure knows. Services are functions over this one object, so that a test can look at it, and so
@@ -107,12 +110,17 @@ export interface GroupState {
   readonly location: string;
   tags: Record<string, string>;
   /** The properties of the PUT, without secure values. */
-  properties: Record<string, unknown>;
+  properties: GroupProperties;
   identity: { readonly type: string; readonly principalIds: readonly string[] } | undefined;
   provisioningState: string;
   /** `Running`, `Stopped`, `Pending`, `Succeeded`, `Failed`. */
   state: string;
   containers: ContainerState[];
+}
+
+export interface GroupProperties {
+  readonly containers: readonly { readonly name: string; readonly properties: object }[];
+  readonly [other: string]: unknown;
 }
 
 export interface ContainerState {
@@ -185,40 +193,6 @@ export interface EventSubscription {
   copies?: number;
   /** Deliver a burst in another order. */
   shuffle?: boolean;
-}
-
-/** A fault to play: the first matching rule with `times` left is applied. See `PUT /faults`. */
-export interface FaultRule {
-  readonly id: string;
-  readonly service:
-    | "identity"
-    | "key-vault"
-    | "resource-manager"
-    | "service-bus"
-    | "postgres-login"
-    | "event-grid";
-  /** Regular expression over `METHOD /path` (HTTP) or `operation entity` (AMQP: `attach|transfer|complete|... queue`). */
-  readonly match: string;
-  /** `before`: nothing happens; `after`: it happened, and the answer is replaced; `lost`: it happened, the connection is cut. */
-  readonly position: "before" | "after" | "lost";
-  /** HTTP status of the answer; absent with `before`: the connection is cut. */
-  readonly status?: number;
-  /** Seconds. */
-  readonly retryAfter?: number;
-  /** Milliseconds to wait first. */
-  readonly delay?: number;
-  readonly code?: string;
-  /** How often it still applies; -1 = until removed. */
-  times: number;
-}
-
-export interface CallRecord {
-  readonly at: number;
-  readonly service: FaultRule["service"];
-  /** `METHOD /path` without query, or the AMQP operation and entity. */
-  readonly call: string;
-  readonly status: number;
-  readonly principalId: string | undefined;
 }
 
 /** What the vault and the control endpoint hand to Event Grid; implemented in event-grid.ts. */

@@ -1,4 +1,4 @@
-import { SignJWT, errors, exportJWK, generateKeyPair, jwtVerify } from "jose";
+import { type GenerateKeyPairResult, SignJWT, errors, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import { randomUUID } from "node:crypto";
 import type { AzureState, Identity } from "./state.ts";
 
@@ -33,8 +33,16 @@ export class TokenRefused extends Error {
   override readonly name = "TokenRefused";
 }
 
-export async function createTokenAuthority(state: AzureState): Promise<TokenAuthority> {
-  const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
+/** A key pair that many authorities can share: making one takes longer than a whole schedule in memory. */
+export function generateTokenKeys(): Promise<GenerateKeyPairResult> {
+  return generateKeyPair("RS256", { extractable: true });
+}
+
+export async function createTokenAuthority(
+  state: AzureState,
+  keys?: GenerateKeyPairResult,
+): Promise<TokenAuthority> {
+  const { publicKey, privateKey } = keys ?? (await generateTokenKeys());
   const kid = randomUUID();
   const issuer = `https://sts.windows.net/${state.tenantId}/`;
   const onIssue: TokenAuthority["onIssue"] = new Set();
