@@ -65,7 +65,7 @@ export const postgresRole = defineRotator<Target>({
       else if (!found.get(credential.id)?.login) accepts.push("refused");
       else accepts.push((await logsIn(postgres, target, credential, signal)) ? "accepted" : "refused");
     }
-    return { exists: [...found.keys()], accepts };
+    return { exists: target.roles.filter((role) => found.has(role)), accepts };
   },
   async apply(target, { id, value }, { providers: { postgres }, signal }) {
     assertOurs(target, id);
