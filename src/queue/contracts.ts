@@ -8,7 +8,15 @@ export type Stage = (typeof stages)[number];
  * Why somebody should look at a secret. `nudge` is our own reminder, set when a look said "again at ..."; `confirmed`
  * comes from the roller when a secret's dependents are all on the new version.
  */
-export const Trigger = z.enum(["near-expiry", "expired", "new-version", "manual", "sweep", "nudge", "confirmed"]);
+export const Trigger = z.enum([
+  "near-expiry",
+  "expired",
+  "new-version",
+  "manual",
+  "sweep",
+  "nudge",
+  "confirmed",
+]);
 export type Trigger = z.infer<typeof Trigger>;
 
 /** W3C trace context, so that a job continues the trace that queued it. */
@@ -64,6 +72,14 @@ export interface StageData {
   "roll-dependents": RollDependents;
   "restart-group": RestartGroup;
 }
+
+/** The schema of each stage's data. */
+export const stageData: { readonly [S in Stage]: z.ZodType<StageData[S]> } = {
+  "sweep-vaults": SweepVaults,
+  "rotate-secret": RotateSecret,
+  "roll-dependents": RollDependents,
+  "restart-group": RestartGroup,
+};
 
 /** What the sender of a job fills in; version, policy digest and trace context are added by `Enqueue`. */
 export type StageInput<S extends Stage> = Omit<StageData[S], "v" | "policy" | "trace">;
@@ -121,3 +137,6 @@ export interface JobDefinition<S extends Stage> {
   readonly attempts: number;
   run(data: StageData[S], context: JobContext): Promise<Outcome>;
 }
+
+/** The whole pipeline. */
+export type JobDefinitions = { readonly [S in Stage]: JobDefinition<S> };

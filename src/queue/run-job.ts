@@ -1,0 +1,133 @@
+import { context as otel, propagation, trace } from "@opentelemetry/api";
+import { DelayedError, type Job, UnrecoverableError, WaitingError } from "bullmq";
+import { z } from "zod";
+import type { Timestamp } from "../clock.ts";
+import { Fault, toFault } from "../errors.ts";
+import { attribute } from "../telemetry/names.ts";
+import type { JobDefinition, Stage, StageData } from "./contracts.ts";
+import { addDeadLetter } from "./dead-letters.ts";
+import { describeIssues } from "./enqueue.ts";
+import { type JobResult, type JobServices, type Run, createJobContext, lockLost } from "./job-context.ts";
+import { type Verdict, judge, newerJobWait } from "./verdict.ts";
+
+/** BullMQ stores an error's message and stack: ours has a code, our own sentence and no stack. */
+class RunFailed extends Error {
+  override readonly name = "RunFailed";
+  override readonly stack = "";
+}
+
+class GaveUp extends UnrecoverableError {
+  override readonly stack = "";
+}
+
+/**
+ * One run of a job, from its data as found in Redis to what BullMQ shall do with it next. Throws only BullMQ's control
+ * errors and errors that may be stored.
+ */
+export async function runJob<S extends Stage>(
+  stage: JobDefinition<S>,
+  services: JobServices,
+  job: Job<unknown, JobResult>,
+  token: string,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const run: Run<S> = { stage, services, job, token, signal };
+  if (isNewer(job.data)) return postpone(run, services.clock.now() + newerJobWait);
+  const parsed = stage.data.safeParse(job.data);
+  if (!parsed.success) {
+    const fault = new Fault("invalid-job", describeIssues(parsed.error));
+    return giveUp(run, fault, undefined);
+  }
+  try {
+    const outcome = await inTraceOf(parsed.data, () =>
+      stage.run(parsed.data, createJobContext(run, parsed.data)),
+    );
+    if ("done" in outcome) return { done: outcome.done };
+    services.log.debug({ ...ids(run), at: outcome.again }, outcome.why);
+    return await postpone(run, outcome.again);
+  } catch (error) {
+    if (error instanceof DelayedError) throw error;
+    return settle(run, toFault(error), parsed.data);
+  }
+}
+
+function ids({ stage, job }: Run<Stage>) {
+  return { [attribute.stage]: stage.stage, jobId: job.id };
+}
+
+const Newer = z.looseObject({ v: z.number().int().min(2) });
+
+/** Queued by a newer version of keyturn, in a format that we do not know. */
+function isNewer(data: unknown): boolean {
+  return Newer.safeParse(data).success;
+}
+
+/** BullMQ's span continues the trace when it traces; without it the job's own data does. */
+function inTraceOf<T>(data: StageData[Stage], work: () => Promise<T>): Promise<T> {
+  if (trace.getActiveSpan() || !data.trace) return work();
+  return otel.with(propagation.extract(otel.active(), data.trace), work);
+}
+
+async function settle<S extends Stage>(run: Run<S>, fault: Fault, data: StageData[S]): Promise<never> {
+  const { job, stage, services, signal } = run;
+  const attempt = job.attemptsMade + 1;
+  const verdict = judge(fault, {
+    now: services.clock.now(),
+    since: job.timestamp + (job.opts.delay ?? 0),
+    attempt,
+    attempts: Math.min(stage.attempts, job.opts.attempts ?? 1),
+    aborted: signal.aborted ? (signal.reason === lockLost ? "lock-lost" : "stopping") : undefined,
+  });
+  tell(run, fault, verdict);
+  if (verdict.fate === "retry") throw new RunFailed(storable(fault));
+  if (verdict.fate === "again") return postpone(run, verdict.at);
+  if (verdict.fate === "give-up") return giveUp(run, fault, data);
+  if (verdict.fate === "put-back") await job.moveToWait(run.token).catch(() => {});
+  throw new WaitingError();
+}
+
+/** Puts the job back until then, at no cost in attempts. */
+async function postpone<S extends Stage>({ job, token }: Run<S>, at: Timestamp): Promise<never> {
+  // Fails only if the job is not ours any more (lock lost, Redis flushed): then there is nothing to put back.
+  await job.moveToDelayed(at, token).catch(() => {});
+  throw new DelayedError();
+}
+
+async function giveUp<S extends Stage>(
+  { stage, services, job }: Run<S>,
+  fault: Fault,
+  data: StageData[S] | undefined,
+): Promise<never> {
+  await addDeadLetter(services.redis, services.clock, {
+    stage: stage.stage,
+    jobId: job.id ?? "",
+    ...(data ? { data: withoutEnvelope(data) } : {}),
+    code: fault.code,
+    message: fault.message.slice(0, 500),
+    attempts: job.attemptsMade + 1,
+  }).catch(() => {});
+  throw new GaveUp(storable(fault));
+}
+
+function withoutEnvelope({
+  v: _v,
+  policy: _policy,
+  trace: _trace,
+  ...data
+}: StageData[Stage]): Record<string, unknown> {
+  return data;
+}
+
+function storable(fault: Fault): string {
+  return `${fault.code}: ${fault.message}`.slice(0, 500);
+}
+
+function tell<S extends Stage>(run: Run<S>, fault: Fault, verdict: Verdict): void {
+  trace.getActiveSpan()?.setAttributes({ [attribute.code]: fault.code, [attribute.outcome]: verdict.fate });
+  const fields = { ...ids(run), code: fault.code, attempt: run.job.attemptsMade + 1, fate: verdict.fate };
+  const level = verdict.fate === "give-up" || fault.code === "internal-error" ? "error" : "info";
+  run.services.log[level](
+    { ...fields, ...(fault.secret ? { [attribute.secret]: fault.secret } : {}) },
+    fault.message,
+  );
+}
