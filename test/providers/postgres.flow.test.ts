@@ -75,7 +75,9 @@ test("disabling a role ends its sessions if asked, and nobody else's", async () 
   ];
   await postgres().disableRole(address, admin, "ended_a", { endSessions: false }, never);
   expect((await ended.query("SELECT 1")).rowCount).toBe(1);
-  const gone = once(ended, "end");
+  const gone = new Promise((resolve) => {
+    ended.once("end", resolve);
+  });
   await postgres().disableRole(address, admin, "ended_a", { endSessions: true }, never);
   await gone;
   expect((await other.query("SELECT 1")).rowCount).toBe(1);
