@@ -1,0 +1,128 @@
+import type { Context, Hono } from "hono";
+import { z } from "zod";
+import type { Containers } from "../container-instances.ts";
+import { Refusal } from "../http.ts";
+import type { AzureState, GroupState } from "../state.ts";
+import { type ArmEnv, authorise, requireResourceGroup, requireSubscription, segmentsOf } from "./arm.ts";
+import { groupView } from "./group-view.ts";
+import type { Operations } from "./operations.ts";
+
+type Arm = Context<ArmEnv>;
+
+const provider = "Microsoft.ContainerInstance/containerGroups";
+const Patch = z.looseObject({ tags: z.record(z.string(), z.string()).optional() });
+
+/** Container groups at ARM's addresses; `pageSize` is how many a list answers at once. */
+export function serveContainerGroups(
+  app: Hono<ArmEnv>,
+  state: AzureState,
+  containers: Containers,
+  operations: Operations,
+  pageSize: number,
+): void {
+  const inGroup = "/subscriptions/:subscription/resourcegroups/:group/providers";
+  const all = "/:type{microsoft.containerinstance/containergroups}";
+  const one = `${inGroup}${all}/:name`;
+  /** Checks the caller's right first, then that everything on the way exists. */
+  const reach = (context: Arm, action: string): string => {
+    const id = groupIdOf(context);
+    authorise(state, context, `${provider}/${action}`, id);
+    const [, subscription = "", , resourceGroup = ""] = segmentsOf(context.req.url);
+    requireSubscription(state, subscription);
+    requireResourceGroup(state, resourceGroup);
+    return id;
+  };
+  const find = (context: Arm, action: string): GroupState => {
+    const id = reach(context, action);
+    const found = containers.get(id);
+    if (found) return found;
+    throw new Refusal(404, "ResourceNotFound", notFoundText(context));
+  };
+
+  app.get(`/subscriptions/:subscription/providers${all}`, (context) => list(context));
+  app.get(`${inGroup}${all}`, (context) => list(context));
+  app.get(one, (context) => context.json(groupView(state, find(context, "read"))));
+  app.put(one, async (context) => {
+    const id = reach(context, "write");
+    const { group, created, done } = await containers.beginPut(id, await bodyOf(context));
+    const headers = operations.track(context, group, done);
+    return context.json(groupView(state, group), created ? 201 : 200, headers);
+  });
+  app.patch(one, async (context) => {
+    const group = find(context, "write");
+    const patch = Patch.safeParse(await bodyOf(context));
+    if (!patch.success) throw new Refusal(400, "InvalidRequestContent", "tags: expected a map of texts");
+    group.tags = patch.data.tags ?? group.tags;
+    return context.json(groupView(state, group));
+  });
+  app.delete(one, async (context) => {
+    const id = reach(context, "delete");
+    if (!containers.get(id)) return context.body(null, 204);
+    const { group, done } = await containers.begin(id, "delete");
+    return operations.accept(context, group, done, () => context.json(groupView(state, group)));
+  });
+  for (const action of ["restart", "start", "stop"] as const) {
+    app.post(`${one}/${action}`, async (context) => {
+      const { id } = find(context, `${action}/action`);
+      const { group, done } = await containers.begin(id, action);
+      // `stop` is not long-running in the API: 204 is its only answer.
+      if (action === "stop") return context.body(null, 204);
+      return operations.accept(context, group, done);
+    });
+  }
+  app.get(`${one}/containers/:container/logs`, (context) => {
+    const group = find(context, "containers/logs/read");
+    const name = context.req.param("container");
+    const container = group.containers.find((candidate) => candidate.name === name);
+    if (!container) throw new Refusal(404, "ContainerNotFound", `There is no container '${name}'.`);
+    const tail = Number(context.req.query("tail") ?? Number.POSITIVE_INFINITY);
+    return context.json({
+      content: container.log
+        .slice(-tail)
+        .map((line) => `${line}\n`)
+        .join(""),
+    });
+  });
+
+  function list(context: Arm): Response {
+    const scope = `/${segmentsOf(context.req.url).join("/")}`.replace(/\/providers\/.*$/i, "");
+    authorise(state, context, `${provider}/read`, scope);
+    const [, subscription = "", , resourceGroup] = segmentsOf(context.req.url);
+    requireSubscription(state, subscription);
+    if (resourceGroup && /resourcegroups/i.test(scope)) requireResourceGroup(state, resourceGroup);
+    const found = containers.list(scope);
+    const from = Number(context.req.query("$skiptoken") ?? 0);
+    const next = new URL(context.req.url);
+    next.searchParams.set("$skiptoken", String(from + pageSize));
+    return context.json({
+      value: found.slice(from, from + pageSize).map((group) => groupView(state, group, "list")),
+      ...(from + pageSize < found.length ? { nextLink: next.href } : {}),
+    });
+  }
+}
+
+/** The id in Azure's spelling, with names as the caller wrote them. */
+function groupIdOf(context: Arm): string {
+  const [, subscription, , resourceGroup, , , , name] = segmentsOf(context.req.url);
+  return `/subscriptions/${subscription}/resourceGroups/${resourceGroup}/providers/${provider}/${name}`;
+}
+
+function notFoundText(context: Arm): string {
+  const [, , , resourceGroup, , , , name] = segmentsOf(context.req.url);
+  return (
+    `The Resource '${provider}/${name}' under resource group '${resourceGroup}' was not found. ` +
+    "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+  );
+}
+
+async function bodyOf(context: Arm): Promise<unknown> {
+  try {
+    return await context.req.json();
+  } catch {
+    throw new Refusal(
+      400,
+      "InvalidRequestContent",
+      "The request content was invalid and could not be deserialized.",
+    );
+  }
+}
