@@ -64,12 +64,17 @@ export function refused(status: number, description: string, condition?: string)
   };
 }
 
+/** The SDK knows a missing entity by this text, not by the condition. */
+export function notFound(path: string): Answer {
+  return refused(404, `The messaging entity '${path}' could not be found.`);
+}
+
 /** Why this connection may not do `action` at an entity, or `undefined` if it may. */
 export function refusalOf(bus: Bus, client: Client, path: string, action: string): Answer | undefined {
   const claims = client.claims.get(path.toLowerCase());
   if (!claims) return refused(401, `Unauthorized access. No token was put for '${path}'.`);
   const queue = findQueue(bus.state, withoutManagement(path));
-  if (!queue) return refused(404, `The messaging entity '${path}' could not be found.`);
+  if (!queue) return notFound(path);
   if (isAllowed(bus.state, claims.oid, action, queueId(bus.state, queue.name))) return undefined;
   return refused(401, `Unauthorized access. '${action}' is required at '${path}'.`);
 }
@@ -97,21 +102,40 @@ export async function operate(
   const answer = acted instanceof Promise ? await acted : acted;
   const after = takeFault(bus.state, "service-bus", call, ["after", "lost"]);
   if (after?.delay) await bus.state.clock.sleep(after.delay);
-  if (after)
-    return end(bus, client, call, after.position === "lost" ? { ...after, status: undefined } : after);
+  if (after) return end(bus, client, call, after);
+  record(bus, client, call, answer.status);
+  return answer;
+}
+
+/** The same for what has to be answered within the turn; delays are left out. */
+export function operateNow(
+  bus: Bus,
+  client: Client,
+  operation: string,
+  path: string,
+  act: () => Answer,
+): Answer | undefined {
+  const call = `${operation} ${path}`;
+  const before = takeFault(bus.state, "service-bus", call, ["before"]);
+  if (before) return end(bus, client, call, before);
+  const answer = act();
+  const after = takeFault(bus.state, "service-bus", call, ["after", "lost"]);
+  if (after) return end(bus, client, call, after);
   record(bus, client, call, answer.status);
   return answer;
 }
 
 /** Ends an operation as a fault rule wants it: with an error, or without answer by cutting the connection. */
 function end(bus: Bus, client: Client, call: string, rule: FaultRule): Answer | undefined {
-  record(bus, client, call, rule.status ?? 0);
-  if (rule.status) return refused(rule.status, "A fault was switched on for this call.", rule.code);
+  const status = rule.position === "lost" ? undefined : rule.status;
+  record(bus, client, call, status ?? 0);
+  if (status === 404 && !rule.code) return notFound(call.slice(call.indexOf(" ") + 1));
+  if (status) return refused(status, "A fault was switched on for this call.", rule.code);
   cutConnection(client.connection);
   return undefined;
 }
 
-export function record(bus: Bus, client: Client, call: string, status: number): void {
+function record(bus: Bus, client: Client, call: string, status: number): void {
   const path = call.slice(call.indexOf(" ") + 1).toLowerCase();
   const principalId = client.claims.get(path)?.oid ?? client.claims.get(`${path}/$management`)?.oid;
   recordCall(bus.state, { service: "service-bus", call, status, principalId });

@@ -1,4 +1,9 @@
-import { type ServiceBusClientOptions, ServiceBusClient } from "@azure/service-bus";
+import {
+  ServiceBusClient,
+  type ServiceBusClientOptions,
+  type ServiceBusReceivedMessage,
+  type ServiceBusReceiver,
+} from "@azure/service-bus";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -50,12 +55,18 @@ export interface Fixture {
   readonly worker: Identity;
   addQueue(options?: Partial<QueueState>): QueueState;
   addFault(rule: Omit<FaultRule, "id" | "service" | "times"> & { times?: number }): void;
-  connect(options?: {
-    token?: () => Promise<Token>;
-    retries?: number;
-    retryDelay?: number;
-  }): ServiceBusClient;
+  connect(options?: ConnectOptions): ServiceBusClient;
+  /** How often this was called, by its beginning: `renew orders`. */
+  called(call: string): number;
   close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** As a credential's `getToken`; default: the worker's, good for a day. */
+  readonly token?: () => Promise<Token>;
+  readonly retries?: number;
+  /** Milliseconds of one try. */
+  readonly timeout?: number;
 }
 
 export type Token = { token: string; expiresOnTimestamp: number };
@@ -85,15 +96,18 @@ export async function startFixture(): Promise<Fixture> {
       }
       return queue;
     },
-    addFault: (rule) => state.faults.push({ id: randomUUID(), service: "service-bus", times: 1, ...rule }),
-    connect({ token = () => issue(tokens, worker), retries = 3, retryDelay = 100 } = {}) {
+    addFault(rule) {
+      state.faults.push({ id: randomUUID(), service: "service-bus", times: 1, ...rule });
+    },
+    connect({ token = () => issue(tokens, worker), retries = 3, timeout = 5_000 } = {}) {
       const options: ServiceBusClientOptions = {
-        retryOptions: { timeoutInMs: 5_000, maxRetries: retries, retryDelayInMs: retryDelay },
+        retryOptions: { timeoutInMs: timeout, maxRetries: retries, retryDelayInMs: 100 },
       };
       const client = new ServiceBusClient(`localhost:${server.port}`, { getToken: token }, options);
       opened.push(client);
       return client;
     },
+    called: (call) => state.calls.filter((it) => it.call.startsWith(call)).length,
     async close() {
       await Promise.all(opened.map((client) => client.close()));
       await server.close();
@@ -121,4 +135,16 @@ export async function issue(
 ): Promise<Token> {
   const { token, expiresOn } = await tokens.issue(identity, audience, lifetime);
   return { token, expiresOnTimestamp: expiresOn * 1000 };
+}
+
+/** Resolves once `condition` holds; the test's own timeout ends it otherwise. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(5);
+}
+
+/** The next message, which has to be there soon. */
+export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 10_000 });
+  if (!message) throw new Error("no message came");
+  return message;
 }

@@ -1,18 +1,33 @@
 import type { Delivery, Message, Receiver, Sender } from "rhea";
 import { UnsupportedBody, batchFormat, decodeBatch, fromAmqp } from "./amqp-message.ts";
-import { type Answer, type Bus, type Client, operate, refusalOf, refused } from "./bus.ts";
+import {
+  type Answer,
+  type Bus,
+  type Client,
+  notFound,
+  operate,
+  operateNow,
+  refusalOf,
+  refused,
+} from "./bus.ts";
 import { onPutToken } from "./cbs.ts";
 import { handOut } from "./consumers.ts";
 import { findQueue, receiveAction, sendAction } from "./entities.ts";
 import { onManagementRequest } from "./management.ts";
 import { type NewMessage, enqueue } from "./queue.ts";
-import { echoSettleModes, sendSettled, setMaxMessageSize, settleDelivery } from "./rhea-internals.ts";
+import {
+  closeInOneWrite,
+  echoSettleModes,
+  sendSettled,
+  setMaxMessageSize,
+  settleDelivery,
+} from "./rhea-internals.ts";
 
 /** Bytes, of one message or one batch: the limit of the standard tier. */
 export const maxMessageSize = 256 * 1024;
 
 /** The client wants to receive: from a queue, or answers to its requests. */
-export async function onSenderOpen(bus: Bus, client: Client, sender: Sender): Promise<void> {
+export function onSenderOpen(bus: Bus, client: Client, sender: Sender): void {
   const path = sender.source?.address ?? "";
   sender.set_source({ address: path });
   sender.set_target({ address: sender.target?.address ?? "" });
@@ -23,13 +38,13 @@ export async function onSenderOpen(bus: Bus, client: Client, sender: Sender): Pr
     return;
   }
   echoSettleModes(sender);
-  await attach(bus, client, sender, path, receiveAction);
+  attach(bus, client, sender, path, receiveAction);
   if (client.links.has(sender)) bus.consumers.set(sender, { sender, client, path });
   handOut(bus);
 }
 
 /** The client wants to send: to a queue, or requests. */
-export async function onReceiverOpen(bus: Bus, client: Client, receiver: Receiver): Promise<void> {
+export function onReceiverOpen(bus: Bus, client: Client, receiver: Receiver): void {
   const path = receiver.target?.address ?? "";
   receiver.set_source({ address: receiver.source?.address ?? "" });
   receiver.set_target({ address: path });
@@ -40,28 +55,17 @@ export async function onReceiverOpen(bus: Bus, client: Client, receiver: Receive
   }
   echoSettleModes(receiver);
   setMaxMessageSize(receiver, maxMessageSize);
-  await attach(bus, client, receiver, path, sendAction);
+  attach(bus, client, receiver, path, sendAction);
 }
 
 /**
- * Lets a link in, or closes it with the reason. rhea answers the attach itself before that; the SDK takes the detach
- * that follows as the answer.
+ * Lets a link in, or closes it with the reason. rhea answers the attach itself; the detach follows in the same turn and
+ * the same write, or the SDK takes the link for open and a send waits for credit until it times out.
  */
-async function attach(
-  bus: Bus,
-  client: Client,
-  link: Sender | Receiver,
-  path: string,
-  action: string,
-): Promise<void> {
-  const answer = await operate(
-    bus,
-    client,
-    "attach",
-    path,
-    () => refusalOf(bus, client, path, action) ?? { status: 200 },
-  );
-  if (answer?.error) link.close(answer.error);
+function attach(bus: Bus, client: Client, link: Sender | Receiver, path: string, action: string): void {
+  const act = () => refusalOf(bus, client, path, action) ?? { status: 200 };
+  const answer = operateNow(bus, client, "attach", path, act);
+  if (answer?.error) closeInOneWrite(link, answer.error);
   else if (answer) client.links.set(link, path);
 }
 
@@ -100,14 +104,13 @@ async function onTransfer(
   // Not let in (yet): the client sends this again after the detach that is under way.
   if (path === undefined) return;
   const answer = await operate(bus, client, "transfer", path, () => store(bus, path, delivery, message));
-  if (answer?.status === 413) receiver.close(answer.error);
-  else if (answer) settleDelivery(receiver, delivery, answer.error);
+  if (answer) settleDelivery(receiver, delivery, answer.error);
   bus.changed();
 }
 
 function store(bus: Bus, path: string, delivery: Delivery, message: Message | Buffer): Answer {
   const queue = findQueue(bus.state, path);
-  if (!queue) return refused(404, `The messaging entity '${path}' could not be found.`);
+  if (!queue) return notFound(path);
   try {
     const messages = Buffer.isBuffer(message) ? decodeFormat(delivery.format, message) : [fromAmqp(message)];
     const size = Buffer.isBuffer(message)

@@ -2,7 +2,16 @@ import type { Message } from "rhea";
 import { z } from "zod";
 import type { AzureState, QueueState } from "../state.ts";
 import { decode, encode } from "./amqp-message.ts";
-import { type Answer, type Bus, type Client, operate, refusalOf, refused, withoutManagement } from "./bus.ts";
+import {
+  type Answer,
+  type Bus,
+  type Client,
+  notFound,
+  operate,
+  refusalOf,
+  refused,
+  withoutManagement,
+} from "./bus.ts";
 import { lockLost } from "./dispositions.ts";
 import { findQueue, receiveAction, sendAction } from "./entities.ts";
 import { fromUuidBytes, toUuidBytes } from "./lock-token.ts";
@@ -87,7 +96,7 @@ const operations: Readonly<Record<string, ReturnType<typeof operation>>> = {
     sendAction,
     CancelScheduled,
     (state, queue, body) => {
-      return cancelScheduled(state, queue, body["sequence-numbers"]) ? { status: 200 } : notFound();
+      return cancelScheduled(state, queue, body["sequence-numbers"]) ? { status: 200 } : messageNotFound();
     },
   ),
   "com.microsoft:receive-by-sequence-number": operation(
@@ -97,7 +106,7 @@ const operations: Readonly<Record<string, ReturnType<typeof operation>>> = {
     (state, queue, body) => {
       const mode = body["receiver-settle-mode"] === 0 ? "take" : "lock";
       const messages = receiveDeferred(state, queue, body["sequence-numbers"], mode);
-      if (!messages) return notFound();
+      if (!messages) return messageNotFound();
       const answered = messages.map((message) => ({
         message: encode(message),
         ...(message.lock ? { "lock-token": toUuidBytes(message.lock.token) } : {}),
@@ -131,8 +140,7 @@ export async function onManagementRequest(
     if (!request) return refused(400, "The local Service Bus does not understand the body of this request.");
     const refusal = refusalOf(bus, client, address, request.action);
     const queue = findQueue(bus.state, path);
-    if (refusal || !queue)
-      return refusal ?? refused(404, `The messaging entity '${path}' could not be found.`);
+    if (refusal || !queue) return refusal ?? notFound(path);
     return request.run(bus.state, queue);
   });
   if (answer) reply(client, message, answer);
@@ -165,7 +173,7 @@ function settlementOf(body: UpdateDisposition): Settlement {
   };
 }
 
-function notFound(): Answer {
+function messageNotFound(): Answer {
   return refused(404, "Some of the messages could not be found.", "com.microsoft:message-not-found");
 }
 

@@ -56,9 +56,19 @@ export function receive(
   mode: "lock" | "take" = "lock",
 ): QueueMessage | undefined {
   upkeep(state, queue);
-  const message = queue.messages.find((it) => it.state === "active" && !it.lock);
+  const message = queue.messages.find(canBeHad);
   if (message) acquire(state, queue, message, mode);
   return message;
+}
+
+/** Whether `receive` would find one. */
+export function isAvailable(state: AzureState, queue: QueueState): boolean {
+  upkeep(state, queue);
+  return queue.messages.some(canBeHad);
+}
+
+function canBeHad(message: QueueMessage): boolean {
+  return message.state === "active" && !message.lock;
 }
 
 /**

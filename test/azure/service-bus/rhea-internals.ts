@@ -83,8 +83,16 @@ export function answerDrain(sender: Sender): void {
   });
 }
 
+/** Closes a link so that whatever leaves in this turn before it, such as the answer to its attach, arrives with it. */
+export function closeInOneWrite(link: Sender | Receiver, error: AmqpError): void {
+  const { socket } = link.connection;
+  socket.cork();
+  link.close(error);
+  setImmediate(() => socket.uncork());
+}
+
 /** Cuts the connection without an AMQP close. `abort_socket` also stops rhea's timers, `destroy` alone would not. */
 export function cutConnection(connection: Connection): void {
-  connection.socket.on("error", () => {});
   connection.abort_socket(connection.socket);
+  connection.socket.on("error", () => {});
 }

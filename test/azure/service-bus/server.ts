@@ -106,7 +106,18 @@ function createBus(state: AzureState, tokens: TokenAuthority): Bus {
 
 function wire(bus: Bus, container: Container): void {
   const on = (event: string, handle: (context: EventContext, client: Client) => void | Promise<void>) =>
-    container.on(event, (context: EventContext) => void handle(context, clientOf(bus, context.connection)));
+    container.on(event, (context: EventContext) => {
+      // A connection that was just cut may have frames left to read; they come from nobody.
+      const client = bus.clients.get(context.connection);
+      if (!client) return;
+      const handled = async () => handle(context, client);
+      handled().catch((error: unknown) =>
+        context.connection.close({ condition: "amqp:internal-error", description: String(error) }),
+      );
+    });
+  container.on("connection_open", ({ connection }: EventContext) => {
+    bus.clients.set(connection, { connection, claims: new Map(), replies: new Map(), links: new Map() });
+  });
   on("sender_open", ({ sender }, client) => sender && onSenderOpen(bus, client, sender));
   on("receiver_open", ({ receiver }, client) => receiver && onReceiverOpen(bus, client, receiver));
   on("sender_close", ({ sender }, client) => sender && onLinkClose(bus, client, sender));
@@ -136,14 +147,6 @@ function wire(bus: Bus, container: Container): void {
   ]) {
     container.on(event, () => {});
   }
-}
-
-function clientOf(bus: Bus, connection: Connection): Client {
-  const known = bus.clients.get(connection);
-  if (known) return known;
-  const client: Client = { connection, claims: new Map(), replies: new Map(), links: new Map() };
-  bus.clients.set(connection, client);
-  return client;
 }
 
 function forget(bus: Bus, connection: Connection): void {
