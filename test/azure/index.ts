@@ -3,20 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, type Clock, type Millis } from "../../src/clock.ts";
 import { createAuthority } from "./authority.ts";
+import { type Containers, type ContainersOptions, createContainers } from "./container-instances.ts";
 import { createControl } from "./control.ts";
-import { azureError } from "./http.ts";
-import { createIdentityEndpoint, isUserAssigned } from "./identity.ts";
+import { createEventGrid } from "./event-grid.ts";
+import { createEnvironments } from "./identity-environment.ts";
 import { createKeyVault } from "./key-vault.ts";
+import { createResourceManager, type ResourceManagerOptions } from "./resource-manager.ts";
 import * as ids from "./resource-ids.ts";
 import * as resources from "./resources.ts";
-import { queueId, startServiceBus } from "./service-bus/server.ts";
-import { serveHttp, type HttpServer, type ServeOptions } from "./serve.ts";
+import { queueId, type ServiceBusServer, startServiceBus } from "./service-bus/server.ts";
+import { createServe } from "./serve.ts";
 import {
   createState,
   type AzureState,
   type EmitVaultEvent,
   type EventSubscription,
-  type HttpService,
   type Identity,
   type QueueState,
   type VaultState,
@@ -30,6 +31,8 @@ export interface AzureOptions {
   readonly ports?: Partial<Record<"resourceManager" | "authority" | "control" | "serviceBus", number>>;
   /** From a write with less than 30 days to live to its `SecretNearExpiry`. Default 1 s. */
   readonly nearExpiryDelay?: Millis;
+  readonly containers?: Omit<ContainersOptions, "environmentFor">;
+  readonly arm?: ResourceManagerOptions;
 }
 
 /** A running local Azure. Closing ends everything that it started and removes its folder. */
@@ -38,6 +41,10 @@ export interface LocalAzure extends AsyncDisposable {
   readonly tokens: TokenAuthority;
   readonly ca: Certificates["ca"];
   readonly urls: Readonly<Record<"resourceManager" | "authority" | "control", string>>;
+  /** Emits an event of a vault as the vault itself would. */
+  readonly emit: EmitVaultEvent;
+  readonly containers: Containers;
+  readonly serviceBus: ServiceBusServer;
   /** `localhost:<port>` of the one Service Bus namespace. */
   readonly serviceBusHost: string;
   /** A user-assigned identity with an endpoint of its own, and the environment that makes an SDK use it. */
@@ -74,45 +81,23 @@ export async function startAzure(options: AzureOptions = {}): Promise<LocalAzure
 }
 
 async function compose(stack: AsyncDisposableStack, options: AzureOptions): Promise<LocalAzure> {
-  const { ports = {}, nearExpiryDelay } = options;
-  const state = createState(options.clock ?? systemClock);
-  const tokens = await createTokenAuthority(state);
-  const folder = await mkdtemp(join(tmpdir(), "keyturn-azure-"));
-  stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const { ca, ...tls } = await createCertificates(folder);
-  const serve = createServe(stack.use(new AsyncDisposableStack()));
-
-  const serviceBus = await startServiceBus(state, tokens, { ...tls, port: ports.serviceBus });
-  stack.defer(() => serviceBus.close());
-  const serviceBusHost = `localhost:${serviceBus.port}`;
-  const authority = await serve(createAuthority(state, tokens), { tls, port: ports.authority });
-  const resourceManager = await serve(notThere, { tls, port: ports.resourceManager });
-  const control = await serve(createControl({ state, emit, serviceBus }), { port: ports.control });
-  const urls = { resourceManager: resourceManager.url, authority: authority.url, control: control.url };
-
-  const environmentFor = async (principalIds: string | readonly string[], port?: number) => {
-    const held = () => [principalIds].flat().flatMap((id) => state.identities.get(id) ?? []);
-    const { url } = await serve(createIdentityEndpoint(state, tokens, held), { port });
-    return identityEnvironment(url, held(), ca.file);
-  };
+  const core = await startServices(stack, options);
+  const { state, tokens, tls, urls, serve, environmentFor, emit } = core;
   const close = () => stack.disposeAsync();
   return {
     ...stateVerbs(state),
-    state,
-    tokens,
-    ca,
-    urls,
-    serviceBusHost,
+    ...core,
     close,
     [Symbol.asyncDispose]: close,
-    workerEnvironment: () => workerEnvironment(state, { urls, serviceBusHost }),
-    environmentFor: (principalIds) => environmentFor(principalIds),
+    workerEnvironment: () => workerEnvironment(core),
+    environmentFor: (principalIds) => environmentFor([principalIds].flat()),
     async addIdentity(name, { port } = {}) {
       const identity = resources.addIdentity(state, name);
-      return { identity, env: await environmentFor(identity.principalId, port) };
+      return { identity, env: await environmentFor([identity.principalId], port) };
     },
     async addVault(name, { port, ...vaultOptions } = {}) {
       const vault = resources.addVault(state, name, vaultOptions);
+      const { nearExpiryDelay } = options;
       const service = createKeyVault(state, tokens, vault, {
         emit,
         nearExpiryDelay,
@@ -125,12 +110,43 @@ async function compose(stack: AsyncDisposableStack, options: AzureOptions): Prom
   };
 }
 
-/** Serves and closes with `stack`, which may be given more to close while it is open. */
-function createServe(stack: AsyncDisposableStack) {
-  return async (service: HttpService, options: ServeOptions): Promise<HttpServer> => {
-    const server = await serveHttp(service, options);
-    stack.defer(server.close);
-    return server;
+/** Opens everything in the order of its needs; `stack` closes it in reverse. */
+async function startServices(stack: AsyncDisposableStack, options: AzureOptions) {
+  const { ports = {} } = options;
+  const state = createState(options.clock ?? systemClock);
+  const tokens = await createTokenAuthority(state);
+  const folder = await mkdtemp(join(tmpdir(), "keyturn-azure-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const { ca, ...tls } = await createCertificates(folder, process.env.NODE_EXTRA_CA_CERTS);
+  // Servers that are added later belong to this stack too, so that containers always end before what they talk to.
+  const serve = createServe(stack.use(new AsyncDisposableStack()));
+
+  const serviceBus = await startServiceBus(state, tokens, { ...tls, port: ports.serviceBus });
+  stack.defer(() => serviceBus.close());
+  const emit = createEventGrid(state, (queue, message) => serviceBus.deliver(queue, message));
+  stack.defer(() => emit.close());
+  const authority = await serve(createAuthority(state, tokens), { tls, port: ports.authority });
+  const environmentFor = createEnvironments(state, tokens, serve, ca.file);
+  const containers = createContainers(state, {
+    ...options.containers,
+    environmentFor: (principalIds) => environmentFor(principalIds),
+  });
+  stack.defer(() => containers.close());
+  const arm = createResourceManager(state, tokens, containers, { authority: authority.url, ...options.arm });
+  const resourceManager = await serve(arm, { tls, port: ports.resourceManager });
+  const control = await serve(createControl({ state, emit, serviceBus }), { port: ports.control });
+  return {
+    state,
+    tokens,
+    ca,
+    tls,
+    serve,
+    environmentFor,
+    emit,
+    containers,
+    serviceBus,
+    serviceBusHost: `localhost:${serviceBus.port}`,
+    urls: { resourceManager: resourceManager.url, authority: authority.url, control: control.url },
   };
 }
 
@@ -147,30 +163,18 @@ function stateVerbs(
   };
 }
 
-/** What makes an unmodified SDK ask this endpoint and trust the services. A system-assigned identity has no client id to name. */
-function identityEnvironment(url: string, held: readonly Identity[], caFile: string): Record<string, string> {
-  const only = held.length === 1 ? held[0] : undefined;
-  return {
-    AZURE_POD_IDENTITY_AUTHORITY_HOST: url,
-    ...(only && isUserAssigned(only) ? { AZURE_CLIENT_ID: only.clientId } : {}),
-    NODE_EXTRA_CA_CERTS: caFile,
-  };
-}
-
-function workerEnvironment(
-  state: AzureState,
-  { urls, serviceBusHost }: Pick<LocalAzure, "urls" | "serviceBusHost">,
-): Record<string, string> {
+function workerEnvironment({
+  state,
+  urls,
+  serviceBusHost,
+}: Pick<LocalAzure, "state" | "urls" | "serviceBusHost">): Record<string, string> {
   const vaults = [...state.vaults.values()].map((vault) => `${vault.name}=${vault.url}`);
   return {
     KEYTURN_RESOURCE_MANAGER: urls.resourceManager,
+    // There is no directory service yet; its calls get a clear 404 from the authority.
     KEYTURN_GRAPH: urls.authority,
     KEYTURN_AUTHORITY: urls.authority,
     KEYTURN_VAULTS: vaults.join(","),
     KEYTURN_SERVICEBUS: serviceBusHost,
   };
 }
-
-const emit: EmitVaultEvent = () => {};
-
-const notThere: HttpService = async () => azureError(404, "NotFound", "There is nothing here yet.");

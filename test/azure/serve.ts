@@ -47,6 +47,17 @@ export async function serveHttp(service: HttpService, options: ServeOptions = {}
   return { port, url, close: () => close(server) };
 }
 
+export type Serve = (service: HttpService, options: ServeOptions) => Promise<HttpServer>;
+
+/** Serves and closes with `stack`, which may be given more to close while it is open. */
+export function createServe(stack: AsyncDisposableStack): Serve {
+  return async (service, options) => {
+    const server = await serveHttp(service, options);
+    stack.defer(server.close);
+    return server;
+  };
+}
+
 async function answer(
   service: HttpService,
   incoming: IncomingMessage,

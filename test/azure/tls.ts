@@ -1,5 +1,5 @@
 import { webcrypto } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A certificate for all services of the local Azure, and the authority that clients have to trust. */
@@ -12,8 +12,11 @@ export interface Certificates {
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const day = 24 * 3600 * 1000;
 
-/** Makes an authority and a leaf that it signed, and writes `ca.pem` into `folder`. */
-export async function createCertificates(folder: string): Promise<Certificates> {
+/**
+ * Makes an authority and a leaf that it signed, and writes `ca.pem` into `folder`. Node takes one file of extra
+ * authorities only, so those of `extra`, a file that is trusted already, go into it too.
+ */
+export async function createCertificates(folder: string, extra?: string): Promise<Certificates> {
   const x509 = await loadX509();
   const authority = await newKeys();
   const leaf = await newKeys();
@@ -51,7 +54,7 @@ export async function createCertificates(folder: string): Promise<Certificates> 
   });
   const pem = `${ca.toString("pem")}\n`;
   const file = join(folder, "ca.pem");
-  await writeFile(file, pem);
+  await writeFile(file, extra ? `${pem}${await readFile(extra, "utf8").catch(() => "")}` : pem);
   return { ca: { pem, file }, cert: cert.toString("pem"), key: await exportKey(leaf.privateKey) };
 }
 
