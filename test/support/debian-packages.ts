@@ -55,7 +55,13 @@ async function download(folder: string, packages: readonly string[]): Promise<vo
 
 async function apt(args: readonly string[]): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
-  await run("apt-get", args, { env, maxBuffer: 64 * 1024 * 1024 });
+  try {
+    await run("apt-get", args, { env, maxBuffer: 64 * 1024 * 1024 });
+  } catch (error) {
+    const printed = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    const reasons = printed.split("\n").filter((line) => line.startsWith("E:"));
+    throw new Error(reasons.join(" ") || `apt-get failed: ${String(error)}`, { cause: error });
+  }
 }
 
 /** Debian keeps libraries in `usr/lib/<architecture>-linux-gnu`. */

@@ -39,9 +39,11 @@ export async function startGuarded(program: string, options: GuardedProcessOptio
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   });
   closeSync(output);
-  const gone = once(child, "exit");
+  const gone = new Promise((resolve) => {
+    child.once("exit", resolve);
+  });
   await once(child, "spawn").catch((error: unknown) => {
-    throw new Error(`${program} cannot be started`, { cause: error });
+    throw new Error(`${program} cannot be started: ${String(error)}`, { cause: error });
   });
   child.unref();
   const pid = child.pid ?? 0;

@@ -43,8 +43,7 @@ async function unpackFirst(server: string, packages: readonly string[], hint: st
     try {
       return await unpackDebian(name, [name]);
     } catch (error) {
-      const text = error instanceof Error ? error.message.trim() : String(error);
-      reasons.push(`  ${name}: ${text.split("\n").slice(-3).join(" ")}`);
+      reasons.push(`  ${name}: ${error instanceof Error ? error.message.trim() : String(error)}`);
     }
   }
   throw new Error(
