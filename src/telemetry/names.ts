@@ -15,4 +15,20 @@ export const attribute = {
   outcome: "keyturn.outcome",
   code: "keyturn.code",
   event: "keyturn.event",
+  actor: "keyturn.actor",
+  reason: "keyturn.reason",
+  from: "keyturn.from",
+  to: "keyturn.to",
+} as const;
+
+export const metric = {
+  rotations: "keyturn.rotations",
+  rotationDuration: "keyturn.rotation.duration",
+  openRotations: "keyturn.rotations.open",
+  jobs: "keyturn.jobs",
+  jobDuration: "keyturn.job.duration",
+  restarts: "keyturn.restarts",
+  messages: "keyturn.intake.messages",
+  expiry: "keyturn.secret.expiry",
+  oldCredential: "keyturn.credential.old_alive",
 } as const;
