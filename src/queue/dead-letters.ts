@@ -60,19 +60,24 @@ export function deadLetters(redis: RedisConnections): DeadLetters {
   };
 }
 
-/** Waits until Redis has it: a job must not end for good without a trace. */
+/**
+ * Waits until Redis has it: a job must not end for good without a trace.
+ *
+ * @throws Fault `unavailable` if Redis refuses it
+ */
 export async function addDeadLetter(
   redis: RedisConnections,
   clock: Clock,
   letter: Omit<DeadLetter, "id" | "at">,
 ): Promise<void> {
   const entry: DeadLetter = { id: randomUUID(), at: clock.now(), ...letter };
-  await redis
+  const list = redis
     .worker()
     .multi()
     .lpush(key, JSON.stringify(entry))
-    .ltrim(key, 0, most - 1)
-    .exec();
+    .ltrim(key, 0, most - 1);
+  const results = await list.exec().catch(refuse);
+  for (const [error] of results ?? []) if (error) refuse(error);
 }
 
 function read(entry: string): DeadLetter | undefined {

@@ -82,7 +82,14 @@ async function settle<S extends Stage>(run: Run<S>, fault: Fault, data: StageDat
   if (verdict.fate === "retry") throw new RunFailed(storable(fault));
   if (verdict.fate === "again") return postpone(run, verdict.at);
   if (verdict.fate === "give-up") return giveUp(run, fault, data);
-  if (verdict.fate === "put-back") await job.moveToWait(run.token).catch(() => {});
+  if (verdict.fate === "put-back") return putBack(job, run.token);
+  throw new WaitingError();
+}
+
+/** For the next worker, at once and at no cost in attempts. */
+export async function putBack(job: Job, token: string): Promise<never> {
+  // Fails only if the job is not ours any more.
+  await job.moveToWait(token).catch(() => {});
   throw new WaitingError();
 }
 
@@ -98,14 +105,18 @@ async function giveUp<S extends Stage>(
   fault: Fault,
   data: StageData[S] | undefined,
 ): Promise<never> {
-  await addDeadLetter(services.redis, services.clock, {
+  const letter = {
     stage: stage.stage,
     jobId: job.id ?? "",
     ...(data ? { data: withoutEnvelope(data) } : {}),
     code: fault.code,
     message: fault.message.slice(0, 500),
     attempts: job.attemptsMade + 1,
-  }).catch(() => {});
+  };
+  await addDeadLetter(services.redis, services.clock, letter).catch(() => {
+    // The job stays until its end can be written down.
+    throw new RunFailed(storable(fault));
+  });
   throw new GaveUp(storable(fault));
 }
 

@@ -1,4 +1,4 @@
-import { Worker } from "bullmq";
+import { WaitingError, Worker } from "bullmq";
 import type { Clock, Millis } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -7,7 +7,7 @@ import { type JobResult, type JobServices, lockLost } from "./job-context.ts";
 import { createLocks } from "./locks.ts";
 import { prefix } from "./queues.ts";
 import { type RedisConnections, errorCode } from "./redis.ts";
-import { runJob } from "./run-job.ts";
+import { putBack, runJob } from "./run-job.ts";
 import type { QueueTelemetry } from "./telemetry.ts";
 import { type Backoff, backoffDelay, usualBackoff } from "./verdict.ts";
 
@@ -110,8 +110,11 @@ function startWorker<S extends Stage>(
   const count = (by: number) => running.set(job.stage, (running.get(job.stage) ?? 0) + by);
   const worker = new Worker<unknown, JobResult>(
     job.stage,
-    // BullMQ hands out a signal only to functions that name all three parameters.
-    async (bullJob, token = "", signal = new AbortController().signal) => {
+    // BullMQ counts the parameters and hands out a signal only to functions with three, none of them with a default.
+    async (bullJob, token, signal) => {
+      if (token === undefined || signal === undefined) throw new WaitingError();
+      // A worker that was waiting for a job when it was paused still takes the next one.
+      if (worker.isPaused()) return putBack(bullJob, token);
       count(1);
       return runJob(stage, services, bullJob, token, signal).finally(() => count(-1));
     },
