@@ -106,3 +106,6 @@ export async function dump(raw: Redis): Promise<string> {
   );
   return keys.map((key, index) => `${key} ${JSON.stringify(parts[index])}`).join("\n");
 }
+
+/** So short that a dead worker's job is taken over in about a second. */
+export const killedLimits = { lock: 400, stalledCheck: 100, concurrency: 5 };
