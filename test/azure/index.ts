@@ -40,6 +40,8 @@ export interface LocalAzure extends AsyncDisposable {
   readonly state: AzureState;
   readonly tokens: TokenAuthority;
   readonly ca: Certificates["ca"];
+  /** Key and certificate of `localhost`, for further servers. */
+  readonly tls: { readonly key: string; readonly cert: string };
   readonly urls: Readonly<Record<"resourceManager" | "authority" | "control", string>>;
   /** Emits an event of a vault as the vault itself would. */
   readonly emit: EmitVaultEvent;
