@@ -1,64 +1,52 @@
 import { trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cryptoRandomInt } from "../../src/providers/passwords.ts";
-import { createPostgres } from "../../src/providers/postgres.ts";
 import { postgresRole } from "../../src/rotators/postgres-role.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { createCertificates } from "../azure/tls.ts";
 import { describeRotator, leakOf } from "../support/describe-rotator.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
 
 const exporter = new InMemorySpanExporter();
 trace.setGlobalTracerProvider(
   new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
 );
 
-const token = "stands-in-for-an-access-token";
-let folder: string;
-let server: PostgresServer;
-let providers: { postgres: ReturnType<typeof createPostgres> };
+let world: PostgresWithProvider;
 let turn = 0;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "keyturn-tls-"));
-  const tls = await createCertificates(folder);
-  // `all` writes down every statement, whether it works or not: the worst log that an operator can set.
-  server = await startPostgres({ tls, logStatement: "all" });
-  await server.createAdmin("keyturn", token);
-  providers = { postgres: createPostgres({ token: async () => token, ca: tls.ca.pem }) };
+  world = await startPostgresWithProvider();
 });
 
-afterAll(async () => {
-  await server.stop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => world[Symbol.asyncDispose]());
 
 async function targetWith(count: number): Promise<Record<string, unknown>> {
   turn += 1;
   const roles = ["a", "b"].slice(0, count).map((slot) => `orders_${turn}_${slot}`);
-  for (const role of roles) await server.createRole(role);
-  return { host: "localhost", port: server.port, database: "postgres", admin: "keyturn", roles };
+  for (const role of roles) await world.server.createRole(role);
+  return { ...world.address, admin: world.admin, roles };
 }
 
 async function written(): Promise<string> {
   const spans = exporter.getFinishedSpans().map((span) => inspect(span, { depth: 6 }));
-  return [await server.log(), ...spans].join("\n");
+  return [await world.server.log(), ...spans].join("\n");
+}
+
+function providers() {
+  return { postgres: world.postgres() };
 }
 
 function context() {
-  return { providers, signal: new AbortController().signal };
+  return { providers: providers(), signal: new AbortController().signal };
 }
 
 for (const count of [1, 2])
   describeRotator(`postgres-role with ${count} role(s)`, {
     rotator: postgresRole,
     target: () => targetWith(count),
-    providers: () => providers,
+    providers,
     written,
   });
 
@@ -68,19 +56,19 @@ describe("postgres-role", () => {
     const bound = postgresRole.on(target);
     const credential = bound.choose(bound.slots[0] ?? "", cryptoRandomInt);
     await bound.apply(credential, context());
-    const before = (await server.log()).length;
-    await server.sql(`DROP ROLE ${credential.id}`);
+    const before = (await world.server.log()).length;
+    await world.server.sql(`DROP ROLE ${credential.id}`);
     await expect(bound.apply(credential, context())).rejects.toMatchObject({ code: "target-missing" });
-    const log = await server.log();
+    const log = await world.server.log();
     expect(log).toContain(`ALTER ROLE "${credential.id}" LOGIN PASSWORD 'SCRAM-SHA-256$4096:`);
     expect(log.slice(before)).toContain(`role "${credential.id}" does not exist`);
     expect(leakOf(credential.value, log)).toBeUndefined();
-    expect(leakOf(new SecretValue(token), log)).toBeUndefined();
+    expect(leakOf(new SecretValue(world.adminPassword), log)).toBeUndefined();
   });
 
   test("the leak check finds a password that is in the log", async () => {
     const planted = new SecretValue("planted-plain-text-password");
-    await server.sql(`CREATE ROLE careless PASSWORD '${planted.reveal()}'`);
+    await world.server.sql(`CREATE ROLE careless PASSWORD '${planted.reveal()}'`);
     expect(leakOf(planted, await written())).toBe("planted-");
   });
 
@@ -102,7 +90,7 @@ describe("postgres-role", () => {
         "db.system.name": "postgresql",
         "db.namespace": "postgres",
         "server.address": "localhost",
-        "server.port": server.port,
+        "server.port": world.server.port,
         "keyturn.credential": credential.id,
       });
   });
@@ -126,6 +114,6 @@ describe("postgres-role", () => {
     const credential = bound.choose(slot, cryptoRandomInt);
     await bound.apply(credential, context());
     await bound.revoke(slot, context());
-    expect((await server.log()).slice(-2000)).toContain("pg_terminate_backend");
+    expect((await world.server.log()).slice(-2000)).toContain("pg_terminate_backend");
   });
 });
