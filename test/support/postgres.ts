@@ -163,12 +163,13 @@ function handle(setup: Setup, server: GuardedProcess, sql: PostgresServer["sql"]
   const roles = new Set<string>();
   const admins = new Set<string>();
   /** From PostgreSQL 16 on, CREATEROLE alone no longer lets a role change others. */
-  const grantAdmin = async () => {
-    const [version] = await sql("SELECT current_setting('server_version_num')::int AS number");
-    if (Number(version?.["number"]) < 160_000) return;
-    for (const admin of admins)
-      for (const role of roles)
-        await sql(`GRANT ${id(role)} TO ${id(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+  const grantAdmin = async (role: string, admin: string) => {
+    const [found] = await sql(
+      "SELECT current_setting('server_version_num')::int AS version FROM pg_roles WHERE rolname = $1",
+      [role],
+    );
+    if (found && Number(found["version"]) >= 160_000)
+      await sql(`GRANT ${id(role)} TO ${id(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
   };
   const stop = async () => {
     if (!server.exited) await server.end("SIGINT");
@@ -185,13 +186,13 @@ function handle(setup: Setup, server: GuardedProcess, sql: PostgresServer["sql"]
     async createRole(name, password) {
       roles.add(name);
       await sql(`CREATE ROLE ${id(name)} LOGIN${await passwordClause(password)}`);
-      await grantAdmin();
+      for (const admin of admins) await grantAdmin(name, admin);
     },
     async createAdmin(name, password) {
       admins.add(name);
       const groups = "IN ROLE azure_ad, pg_signal_backend";
       await sql(`CREATE ROLE ${id(name)} LOGIN CREATEROLE ${groups}${await passwordClause(password)}`);
-      await grantAdmin();
+      for (const role of roles) await grantAdmin(role, name);
     },
     log: () => read(join(folder, "server.log")),
     stop,

@@ -23,7 +23,10 @@ export async function findRedis(): Promise<Programs & { readonly program: string
   return { folder, program: join(folder, name), env };
 }
 
-/** The folder of `initdb` and `postgres`. `KEYTURN_TEST_POSTGRES` names another folder to use. */
+/**
+ * The folder of `initdb` and `postgres`. `KEYTURN_TEST_POSTGRES` names another folder to use; log-ins with a token need a
+ * build with LDAP, as Debian's is.
+ */
 export async function findPostgres(): Promise<Programs> {
   const given = process.env["KEYTURN_TEST_POSTGRES"];
   if (given) return { folder: given, env: {} };
