@@ -11,7 +11,7 @@ import type { Clock, Millis } from "../clock.ts";
 import { endWithin } from "./deadline.ts";
 import type { ReceivedMessage, ReceiveTiming } from "./message-source.ts";
 import { createSettleGate } from "./settle-gate.ts";
-import { translateError } from "./translate-error.ts";
+import { translateServiceBusError } from "./service-bus-error.ts";
 
 /** One AMQP connection with links that each receive one message at a time. Thrown away at the first failure. */
 export interface Connection {
@@ -61,7 +61,7 @@ export function connectServiceBus(options: ConnectOptions): Connection {
     try {
       await gate(() => within(verb()));
     } catch (error) {
-      throw translateError(error, `${doing} a message of ${queue}`);
+      throw translateServiceBusError(error, `${doing} a message of ${queue}`);
     }
   };
   return {
@@ -91,7 +91,7 @@ async function receiveOne(
     const [message] = await otel.with(suppressTracing(otel.active()), receive);
     return message;
   } catch (error) {
-    throw translateError(error, `receive from ${queue}`);
+    throw translateServiceBusError(error, `receive from ${queue}`);
   }
 }
 
