@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import rhea from "rhea";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addIdentity, type Fixture, issue, receiveOne, startFixture, until } from "./fixture.ts";
 import { queueId } from "./server.ts";
@@ -46,6 +48,19 @@ describe("a token", () => {
     const token = async () => ({ token: "nonsense", expiresOnTimestamp });
     const client = azure.connect({ token, retries: 0 });
     await expect(client.createSender(queue.name).sendMessages({ body: 1 })).rejects.toMatchObject(refused);
+  });
+
+  it("has to be there before a link, whoever asks", async () => {
+    const queue = azure.addQueue();
+    azure.server.deliver(queue.name, { body: "1" });
+    const { port } = azure.server;
+    const connection = rhea.connect({ transport: "tls", host: "localhost", port, reconnect: false });
+    const receiver = connection.open_receiver(queue.name);
+    await once(receiver, "receiver_error");
+    expect(receiver.error).toMatchObject({ condition: "amqp:unauthorized-access" });
+    expect(queue.messages).toMatchObject([{ lock: undefined }]);
+    connection.close();
+    await once(connection, "connection_close");
   });
 
   it("that was refused once is tried again", async () => {
