@@ -121,6 +121,7 @@ test("an update changes what it names, tags as a whole, and never the value", as
     expiresOn,
   });
   expect(updated).toMatchObject({ tags: { z: "3" }, contentType: "text/plain", expiresOn, enabled: true });
+  expect(updated.tags).toEqual({ z: "3" });
   expect((await client.getSecret("a")).value).toBe("1");
 });
 

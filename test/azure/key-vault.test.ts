@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { createKeyVault } from "./key-vault.ts";
 import { addIdentity, addVault, grant } from "./resources.ts";
@@ -152,6 +152,14 @@ test("a changed expiry is followed in place of the old one", async () => {
   expect(told()).toHaveLength(1);
   await clock.advance(35 * day * 1000);
   expect(told().slice(1)).toEqual([["NearExpiry", version]]);
+});
+
+test("no timer asks for more than Node's timers can hold", async () => {
+  const { clock, put } = await setUp();
+  const longest = vi.spyOn(clock, "sleep");
+  await put("a", 400 * day);
+  await clock.advance(500 * day * 1000);
+  expect(Math.max(...longest.mock.calls.map(([duration]) => duration))).toBeLessThan(2 ** 31);
 });
 
 test("a closed vault has no timers left", async () => {

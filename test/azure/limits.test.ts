@@ -37,6 +37,15 @@ test.for([
   expect(take(kind, burst + 1)).toEqual([1]);
 });
 
+test("tokens come back at their pace however often somebody asks", async () => {
+  const { clock, take } = setUp();
+  take("arm-write", 200);
+  await clock.advance(150);
+  expect(take("arm-write", 2)).toEqual([1]);
+  await clock.advance(50);
+  expect(take("arm-write", 2)).toEqual([1]);
+});
+
 test("each key has its own tokens, and refused calls cost none", () => {
   const { state, take } = setUp();
   take("arm-write", 500, "one");

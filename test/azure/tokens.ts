@@ -81,7 +81,6 @@ export async function createTokenAuthority(state: AzureState, keys?: TokenKeys):
       const signed = Buffer.from(`${head}.${body}`);
       const isSigned =
         rest.length === 0 &&
-        head === header &&
         verify("RSA-SHA256", signed, publicKey, Buffer.from(signature ?? "", "base64url"));
       if (!isSigned) throw new TokenRefused("the signature is not the authority's");
       const claims = Payload.parse(decodeJwt(token));
