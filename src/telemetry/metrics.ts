@@ -1,7 +1,6 @@
 import type { Attributes, Meter } from "@opentelemetry/api";
 import type { Clock, Millis, Timestamp } from "../clock.ts";
 import type { FaultCode } from "../errors.ts";
-import type { Stage } from "../queue/contracts.ts";
 import { attribute, metric } from "./names.ts";
 
 /** How something ended; a fault tells its code. */
@@ -19,7 +18,7 @@ export interface SecretGauge {
 
 export interface Metrics {
   rotationEnded(rotator: string, ending: Ending, duration: Millis): void;
-  jobEnded(stage: Stage, ending: Ending, duration: Millis): void;
+  jobEnded(stage: string, ending: Ending, duration: Millis): void;
   restartEnded(ending: Ending): void;
   /** `outcome`: `queued`, `ignored`, `abandoned`, or the code it was dead-lettered with. */
   messageSettled(outcome: string): void;

@@ -26,8 +26,6 @@ const Variables = z.object({
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: address.optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(["http/json", "http/protobuf"]).optional(),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.enum(["http/json", "http/protobuf"]).optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: z.string().optional(),
   OTEL_TRACES_SAMPLER: z.enum(samplers).default("parentbased_always_on"),
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
   OTEL_BSP_SCHEDULE_DELAY: milliseconds.optional(),
@@ -40,7 +38,6 @@ export interface TelemetrySettings {
   readonly exporter: "otlp" | "console" | "none";
   /** Where spans go; absent: OpenTelemetry's default, a collector on this host. */
   readonly url: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
   readonly sampler: (typeof samplers)[number];
   /** Share of traces that are kept, for the `traceidratio` samplers. */
   readonly ratio: number;
@@ -66,10 +63,6 @@ export function readTelemetrySettings(environment: TelemetryEnvironment): Teleme
     },
     exporter: otel.OTEL_TRACES_EXPORTER ?? (url ? "otlp" : "none"),
     url,
-    headers: {
-      ...parsePairs(otel.OTEL_EXPORTER_OTLP_HEADERS),
-      ...parsePairs(otel.OTEL_EXPORTER_OTLP_TRACES_HEADERS),
-    },
     sampler: otel.OTEL_TRACES_SAMPLER,
     ratio: otel.OTEL_TRACES_SAMPLER_ARG,
     scheduleDelay: otel.OTEL_BSP_SCHEDULE_DELAY,

@@ -34,7 +34,7 @@ export interface Telemetry extends AsyncDisposable {
 }
 
 export interface TelemetryOptions {
-  /** The `OTEL_*` variables. The OTLP exporter reads further ones (certificates, compression) by itself. */
+  /** The `OTEL_*` variables. The OTLP exporter reads further ones (headers, certificates) by itself. */
   readonly environment: TelemetryEnvironment;
   readonly scrubber: Scrubber;
   readonly clock: Clock;
@@ -89,10 +89,10 @@ const disabled: Telemetry = {
 
 /** OTLP as JSON, which a collector takes on the same port as protobuf. */
 function createExporter(settings: TelemetrySettings): SpanExporter | undefined {
-  const { exporter, url, headers } = settings;
+  const { exporter, url } = settings;
   if (exporter === "none") return undefined;
   if (exporter === "console") return new ConsoleSpanExporter();
-  return new OTLPTraceExporter({ ...(url && { url }), headers });
+  return new OTLPTraceExporter(url ? { url } : {});
 }
 
 function batches(exporter: SpanExporter, settings: TelemetrySettings): BatchSpanProcessor {
