@@ -22,7 +22,7 @@ const commands = {
   lint: [lint],
   types: [types],
   format: [["biome", "format", "--write", "."]],
-  build: [["rolldown", "--config", "test/support/rolldown.config.mjs"]],
+  build: [["rolldown", "--config", "deploy/rolldown.config.mjs"]],
   demo: [["node", "test/demo/main.ts"]],
   azure: [["node", "test/azure/main.ts"]],
   bench: [["node", "test/bench/main.ts"]],
