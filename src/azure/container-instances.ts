@@ -131,14 +131,16 @@ function perTry(abortSignal: AbortSignal | undefined) {
 
 /**
  * 409 means that another operation is at work or that the group is stopped, which is for the next look to tell apart.
- * Azure does not document the status for a stopped group, hence 400 too.
+ * Azure does not document the status for a stopped group, hence 400 too. In answer to a poll, both mean that the
+ * operation has failed; with a status document the poller throws a plain Error, with Azure's text in it.
  */
 function restartFault(error: unknown, id: string): unknown {
-  // The poller throws a plain Error with Azure's text in it when the operation itself has failed.
-  if (error instanceof Error && error.message.startsWith("The long-running operation has failed")) {
+  const isPlain = error instanceof Error && error.message.startsWith("The long-running operation has failed");
+  const isNo = isRestError(error) && [400, 409].includes(error.statusCode ?? 0);
+  if (isPlain || (isNo && error.request?.method === "GET")) {
     return new Fault("restart-failed", `Azure accepted the restart of ${id} and then gave up`);
   }
-  if (!isRestError(error) || ![400, 409].includes(error.statusCode ?? 0)) return error;
+  if (!isNo) return error;
   const { cause, retryAfter } = translateError(error, `restart ${id}`);
   const text = `${id} cannot be restarted now: it is stopped, or another operation is at work`;
   return new Fault("unavailable", text, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) });

@@ -21,7 +21,7 @@ export function serveContainerGroups(
   pageSize: number,
 ): void {
   const inGroup = "/subscriptions/:subscription/resourcegroups/:group/providers";
-  const all = "/:type{microsoft.containerinstance/containergroups}";
+  const all = "/microsoft.containerinstance/containergroups";
   const one = `${inGroup}${all}/:name`;
   /** Checks the caller's right first, then that everything on the way exists. */
   const reach = (context: Arm, action: string): string => {
@@ -44,9 +44,9 @@ export function serveContainerGroups(
   app.get(one, (context) => context.json(groupView(state, find(context, "read"))));
   app.put(one, async (context) => {
     const id = reach(context, "write");
-    const { group, created, done } = await containers.beginPut(id, await bodyOf(context));
-    const headers = operations.track(context, group, done);
-    return context.json(groupView(state, group), created ? 201 : 200, headers);
+    const begun = await containers.beginPut(id, await bodyOf(context));
+    const headers = operations.track(context, begun);
+    return context.json(groupView(state, begun.group), begun.created ? 201 : 200, headers);
   });
   app.patch(one, async (context) => {
     const group = find(context, "write");
@@ -58,16 +58,15 @@ export function serveContainerGroups(
   app.delete(one, async (context) => {
     const id = reach(context, "delete");
     if (!containers.get(id)) return context.body(null, 204);
-    const { group, done } = await containers.begin(id, "delete");
-    return operations.accept(context, group, done, () => context.json(groupView(state, group)));
+    return operations.accept(context, "delete", await containers.begin(id, "delete"));
   });
   for (const action of ["restart", "start", "stop"] as const) {
     app.post(`${one}/${action}`, async (context) => {
-      const { id } = find(context, `${action}/action`);
-      const { group, done } = await containers.begin(id, action);
-      // `stop` is not long-running in the API: 204 is its only answer.
-      if (action === "stop") return context.body(null, 204);
-      return operations.accept(context, group, done);
+      const { id, state: before } = find(context, `${action}/action`);
+      const begun = await containers.begin(id, action);
+      // `stop` is not long-running in the API, and `start` has nothing to do for a group that runs.
+      const isShort = action === "stop" || (action === "start" && before === "Running");
+      return isShort ? context.body(null, 204) : operations.accept(context, action, begun);
     });
   }
   app.get(`${one}/containers/:container/logs`, (context) => {

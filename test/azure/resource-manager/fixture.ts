@@ -16,6 +16,8 @@ export interface FixtureOptions extends Partial<ContainersOptions>, ResourceMana
   readonly role?: string;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 const host = "management.azure.com";
 const scope = `https://${host}/.default`;
 
@@ -24,11 +26,12 @@ export async function createFixture(options: FixtureOptions = {}) {
   const state = createState(options.clock ?? systemClock);
   const tokens = await createTokenAuthority(state);
   const answers: AnswerOptions = { ...options.answers };
-  const containers = createContainers(state, {
+  const own: Mutable<ContainersOptions> = {
     environmentFor: async () => ({}),
     run: simulateProcess,
     ...options,
-  });
+  };
+  const containers = createContainers(state, own);
   const service = createResourceManager(state, tokens, containers, { ...options, answers });
   const identity = addIdentity(state, "operator");
   grant(state, identity.principalId, options.role ?? "Contributor", resourceGroupId(state, "apps"));
@@ -65,6 +68,8 @@ export async function createFixture(options: FixtureOptions = {}) {
     service,
     identity,
     answers,
+    /** What the containers were made with; `operationTime` and `environmentFor` may be changed. */
+    options: own,
     sdk: sdk.containerGroups,
     logs: sdk.containers,
     groups,
@@ -73,8 +78,8 @@ export async function createFixture(options: FixtureOptions = {}) {
     addFault(rule: Omit<FaultRule, "id" | "service" | "times"> & { times?: number }): void {
       state.faults.push({ id: "fault", service: "resource-manager", times: 1, ...rule });
     },
-    close: containers.close,
-    [Symbol.asyncDispose]: containers.close,
+    close: () => containers.close(),
+    [Symbol.asyncDispose]: () => containers.close(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Context, Hono } from "hono";
+import type { Begun } from "../container-instances.ts";
 import { Refusal } from "../http.ts";
 import type { AzureState, GroupState } from "../state.ts";
 import type { ArmEnv } from "./arm.ts";
@@ -12,11 +13,23 @@ import type { ArmEnv } from "./arm.ts";
 export type AnswerStyle = "async-operation" | "location" | "no-content";
 
 export interface AnswerOptions {
-  /** Read at every call, so that a test can change it. Default `async-operation`. */
+  /** Read at every call, so that a test can change it. Default: as documented for each call. */
   style?: AnswerStyle;
   /** `Retry-After` of 202 answers and polls, in seconds; it overrides the client's own polling interval. */
   retryAfter?: number;
 }
+
+/**
+ * What the API definition says of 2023-05-01: a restart has 204 as its only answer, and the Azure CLI takes no other.
+ * Source: Azure/azure-rest-api-specs, containerInstance.
+ */
+const documented = {
+  put: "async-operation",
+  restart: "no-content",
+  start: "async-operation",
+  delete: "async-operation",
+} as const satisfies Record<string, AnswerStyle>;
+type LongRunning = keyof typeof documented;
 
 interface Operation {
   readonly id: string;
@@ -28,29 +41,17 @@ interface Operation {
 }
 
 export interface Operations {
-  /** Answers a call whose work has begun; `noContent` = what `no-content` means for it. */
-  accept(
-    context: Context<ArmEnv>,
-    group: GroupState,
-    done: Promise<void>,
-    noContent?: () => Response,
-  ): Response;
+  /** Answers a call whose work has begun. */
+  accept(context: Context<ArmEnv>, action: LongRunning, begun: Begun): Response;
   /** The header that leads to the operation, for a PUT that answers with its body. */
-  track(context: Context<ArmEnv>, group: GroupState, done: Promise<void>): Record<string, string>;
+  track(context: Context<ArmEnv>, begun: Begun): Record<string, string>;
 }
 
 /** Keeps operations and serves their status. Only who began one may look at it. */
 export function serveOperations(app: Hono<ArmEnv>, state: AzureState, options: AnswerOptions): Operations {
   const operations = new Map<string, Operation>();
-  const begin = (context: Context<ArmEnv>, group: GroupState, done: Promise<void>): Operation => {
-    const operation: Operation = {
-      id: randomUUID(),
-      principalId: context.get("claims").oid,
-      group,
-      startTime: state.clock.now(),
-      endTime: undefined,
-      failed: false,
-    };
+  const begin = (context: Context<ArmEnv>, { group, done }: Begun): Operation => {
+    const operation = newOperation(context, group, state);
     operations.set(operation.id, operation);
     watch(operation, done, state);
     return operation;
@@ -61,9 +62,7 @@ export function serveOperations(app: Hono<ArmEnv>, state: AzureState, options: A
     throw new Refusal(404, "OperationNotFound", "There is no such operation.");
   };
   const headersOf = (context: Context<ArmEnv>, operation: Operation, style: AnswerStyle) => ({
-    ...(style === "location"
-      ? { location: operationUrl(context, state, operation, "operationresults") }
-      : { "azure-asyncoperation": operationUrl(context, state, operation, "operations") }),
+    ...addressOf(context, state, operation, style),
     ...waitHeader(options),
   });
 
@@ -74,25 +73,28 @@ export function serveOperations(app: Hono<ArmEnv>, state: AzureState, options: A
   });
   app.get(`${base}/operationresults/:id`, (context) => {
     const operation = find(context);
-    if (operation.endTime === undefined) {
-      return context.body(null, 202, headersOf(context, operation, "location"));
-    }
     if (operation.failed) throw new Refusal(409, "OperationFailed", "The operation failed.");
-    return context.body(null, 204);
+    if (operation.endTime !== undefined) return context.body(null, 204);
+    return context.body(null, 202, headersOf(context, operation, "location"));
   });
 
   return {
-    accept(context, group, done, noContent = () => context.body(null, 204)) {
-      const { style = "async-operation" } = options;
-      if (style === "no-content") return noContent();
-      return context.body(null, 202, headersOf(context, begin(context, group, done), style));
+    accept(context, action, begun) {
+      const style = options.style ?? documented[action];
+      if (style === "no-content") return context.body(null, 204);
+      return context.body(null, 202, headersOf(context, begin(context, begun), style));
     },
-    track(context, group, done) {
-      const { style = "async-operation" } = options;
-      if (style !== "async-operation") return {};
-      return headersOf(context, begin(context, group, done), style);
+    track(context, begun) {
+      const style = options.style ?? documented.put;
+      return style === "async-operation" ? headersOf(context, begin(context, begun), style) : {};
     },
   };
+}
+
+function newOperation(context: Context<ArmEnv>, group: GroupState, state: AzureState): Operation {
+  const { oid: principalId } = context.get("claims");
+  const startTime = state.clock.now();
+  return { id: randomUUID(), principalId, group, startTime, endTime: undefined, failed: false };
 }
 
 function watch(operation: Operation, done: Promise<void>, state: AzureState): void {
@@ -114,15 +116,19 @@ function statusOf({ id, startTime, endTime, failed }: Operation): object {
   return { ...ended, status: "Failed", error: { code: "OperationFailed", message: "The operation failed." } };
 }
 
-function operationUrl(
+function addressOf(
   context: Context<ArmEnv>,
   state: AzureState,
   { id, group }: Operation,
-  kind: "operations" | "operationresults",
-): string {
+  style: AnswerStyle,
+): Record<string, string> {
   const { origin, searchParams } = new URL(context.req.url);
-  const path = `/subscriptions/${state.subscriptionId}/providers/Microsoft.ContainerInstance/locations/${group.location}`;
-  return `${origin}${path}/${kind}/${id}?api-version=${searchParams.get("api-version")}`;
+  const base = `${origin}/subscriptions/${state.subscriptionId}/providers/Microsoft.ContainerInstance`;
+  const url = (kind: string) =>
+    `${base}/locations/${group.location}/${kind}/${id}?api-version=${searchParams.get("api-version")}`;
+  return style === "location"
+    ? { location: url("operationresults") }
+    : { "azure-asyncoperation": url("operations") };
 }
 
 function waitHeader({ retryAfter }: AnswerOptions): Record<string, string> {
