@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { postgresScope } from "../../src/providers/postgres.ts";
 import { SecretValue } from "../../src/secret-value.ts";
+import { startPostgresLogin } from "../azure/postgres-login.ts";
+import { addIdentity } from "../azure/resources.ts";
+import { createState } from "../azure/state.ts";
+import { createTokenAuthority } from "../azure/tokens.ts";
 import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
 
 let world: PostgresWithProvider;
@@ -118,11 +124,27 @@ test("a role that has no connection left is busy, not refused", async () => {
   await expect(act).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("a token that Entra does not vouch for is refused like a wrong password", async () => {
-  // Nobody answers at this port, which is how the server sees any failure of the directory.
-  await using closed = await startPostgresWithProvider({ ldapPort: 1 });
-  await expect(closed.postgres().roles(closed.address, closed.admin, [], never)).rejects.toMatchObject({
+test("an access token is the administrator's password: ours for databases works, one for a vault does not", async () => {
+  const state = createState(systemClock);
+  const tokens = await createTokenAuthority(state);
+  const login = await startPostgresLogin(state, tokens);
+  await using entra = await startPostgresWithProvider({ ldapPort: login.port });
+  const identity = addIdentity(state, "worker");
+  state.postgresRoles.set(entra.admin, identity.principalId);
+  await entra.server.createRole("orders", "before");
+
+  const password = new SecretValue("a-password-set-with-a-token");
+  const issue = async (audience: string) => (await tokens.issue(identity, audience)).token;
+  const rightful = await issue(postgresScope.replace("/.default", ""));
+  const provider = entra.postgres({ token: async () => rightful });
+  await provider.setPassword(entra.address, entra.admin, "orders", password, never);
+  expect(await provider.accepts(entra.address, "orders", password, never)).toBe(true);
+
+  const misused = entra.postgres({ token: () => issue("https://vault.azure.net") });
+  await expect(misused.roles(entra.address, entra.admin, [], never)).rejects.toMatchObject({
     code: "unauthenticated",
     message: expect.stringContaining("managed identity was refused"),
   });
+  expect(await entra.server.log()).not.toContain(rightful.slice(-40));
+  await login.close();
 });
