@@ -5,13 +5,13 @@ export interface GuideParts {
   /** `export` lines. */
   readonly environment: string;
   readonly identityUrl: string;
-  readonly azure: Pick<LocalAzure, "ca" | "urls">;
+  readonly azure: Pick<LocalAzure, "ca" | "urls" | "postgresLoginPort">;
   readonly vault: VaultState;
 }
 
 /** What `npm run azure` prints: what to export, and commands to copy. A test runs the ones for curl as they stand. */
 export function guide({ environment, identityUrl, azure, vault }: GuideParts): string {
-  const { ca, urls } = azure;
+  const { ca, urls, postgresLoginPort } = azure;
   const token = `${identityUrl}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net`;
   const secret = `${vault.url}/secrets/orders-db?api-version=7.6`;
   return `The local Azure is up, on loopback only. Ctrl-C ends it.
@@ -25,6 +25,9 @@ curl -sS --cacert '${ca.file}' -H "Authorization: Bearer $TOKEN" '${secret}'
 
 # Faults, state, events, limits: the control endpoint explains itself
 curl -sS '${urls.control}/'
+
+# A PostgreSQL of yours takes tokens as passwords with this line in pg_hba.conf
+# hostssl all +azure_ad 127.0.0.1/32 ldap ldapserver=127.0.0.1 ldapport=${postgresLoginPort} ldapprefix="cn=" ldapsuffix=",o=azure"
 
 # The Azure CLI, in a shell of its own: MSI_ENDPOINT would make SDKs choose another kind of identity
 export AZURE_CONFIG_DIR=$(mktemp -d) REQUESTS_CA_BUNDLE='${ca.file}' MSI_ENDPOINT='${identityUrl}/oauth2/token'

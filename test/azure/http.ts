@@ -113,7 +113,7 @@ function answer(rule: FaultRule, record: (status: number) => void): Response {
 }
 
 /** The `oid` of the caller's token, unverified: for the call record only. */
-function callerOf(request: Request): string | undefined {
+export function callerOf(request: Request): string | undefined {
   const payload = request.headers.get("authorization")?.split(".")[1];
   if (!payload) return undefined;
   try {

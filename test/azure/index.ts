@@ -2,12 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, type Clock, type Millis } from "../../src/clock.ts";
+import { withArmLimits } from "./arm-limits.ts";
 import { createAuthority } from "./authority.ts";
 import { type Containers, type ContainersOptions, createContainers } from "./container-instances.ts";
 import { createControl } from "./control.ts";
 import { createEventGrid } from "./event-grid.ts";
 import { createEnvironments } from "./identity-environment.ts";
 import { createKeyVault } from "./key-vault.ts";
+import { startPostgresLogin } from "./postgres-login.ts";
 import { createResourceManager, type ResourceManagerOptions } from "./resource-manager.ts";
 import * as ids from "./resource-ids.ts";
 import * as resources from "./resources.ts";
@@ -28,7 +30,9 @@ import { createTokenAuthority, type TokenAuthority } from "./tokens.ts";
 export interface AzureOptions {
   readonly clock?: Clock;
   /** Fixed ports; whatever is left out gets a free one. */
-  readonly ports?: Partial<Record<"resourceManager" | "authority" | "control" | "serviceBus", number>>;
+  readonly ports?: Partial<
+    Record<"resourceManager" | "authority" | "control" | "serviceBus" | "postgresLogin", number>
+  >;
   /** From a write with less than 30 days to live to its `SecretNearExpiry`. Default 1 s. */
   readonly nearExpiryDelay?: Millis;
   readonly containers?: Omit<ContainersOptions, "environmentFor">;
@@ -49,6 +53,8 @@ export interface LocalAzure extends AsyncDisposable {
   readonly serviceBus: ServiceBusServer;
   /** `localhost:<port>` of the one Service Bus namespace. */
   readonly serviceBusHost: string;
+  /** Where a PostgreSQL asks, over LDAP, whether a token is good for a role. */
+  readonly postgresLoginPort: number;
   /** A user-assigned identity with an endpoint of its own, and the environment that makes an SDK use it. */
   addIdentity(name: string, options?: { port?: number }): Promise<IdentityWithEnvironment>;
   /** Environment of a process that carries all these identities, on an endpoint of its own. */
@@ -127,6 +133,8 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
   stack.defer(() => serviceBus.close());
   const emit = createEventGrid(state, (queue, message) => serviceBus.deliver(queue, message));
   stack.defer(() => emit.close());
+  const postgresLogin = await startPostgresLogin(state, tokens, { port: ports.postgresLogin });
+  stack.defer(() => postgresLogin.close());
   const authority = await serve(createAuthority(state, tokens), { tls, port: ports.authority });
   const environmentFor = createEnvironments(state, tokens, serve, ca.file);
   const containers = createContainers(state, {
@@ -135,7 +143,7 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
   });
   stack.defer(() => containers.close());
   const arm = createResourceManager(state, tokens, containers, { authority: authority.url, ...options.arm });
-  const resourceManager = await serve(arm, { tls, port: ports.resourceManager });
+  const resourceManager = await serve(withArmLimits(state, arm), { tls, port: ports.resourceManager });
   const control = await serve(createControl({ state, emit, serviceBus }), { port: ports.control });
   return {
     state,
@@ -148,6 +156,7 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
     containers,
     serviceBus,
     serviceBusHost: `localhost:${serviceBus.port}`,
+    postgresLoginPort: postgresLogin.port,
     urls: { resourceManager: resourceManager.url, authority: authority.url, control: control.url },
   };
 }

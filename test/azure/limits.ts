@@ -17,6 +17,7 @@ const limits = {
   vault: { capacity: 4_000, every: 10_000, add: 4_000 },
   "arm-read": { capacity: 250, every: 40, add: 1 },
   "arm-write": { capacity: 200, every: 100, add: 1 },
+  "arm-delete": { capacity: 200, every: 100, add: 1 },
 } as const satisfies Record<string, Limit>;
 
 export type LimitKind = keyof typeof limits;

@@ -34,7 +34,13 @@ async function main(): Promise<void> {
   const { env: envFile, base, limits, help } = readArguments();
   if (help) return console.log(usage);
   const port = (offset: number) => (base === undefined ? undefined : base + offset);
-  const ports = { control: port(0), authority: port(1), resourceManager: port(2), serviceBus: port(3) };
+  const ports = {
+    control: port(0),
+    authority: port(1),
+    resourceManager: port(2),
+    serviceBus: port(3),
+    postgresLogin: port(6),
+  };
   await using azure = await startAzure({ ports });
   azure.state.limits = limits;
   const vault = await azure.addVault("prod-kv", { port: port(4) });
