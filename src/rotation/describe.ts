@@ -46,6 +46,7 @@ export function describeAction(action: Action): { step: string; text: string } {
 
 function idleText({ reason, until }: Extract<Action, { kind: "idle" }>): string {
   if (reason === "superseded") return "a newer version is there already; nothing to do";
+  if (reason === "not-asked") return "nothing to do; what is due waits for its own event, or the sweep";
   return `nothing to do until ${iso(until)}`;
 }
 

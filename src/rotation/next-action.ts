@@ -21,7 +21,7 @@ export type Action =
   | {
       readonly kind: "idle";
       readonly until: Timestamp;
-      readonly reason: "not-due" | "superseded" | "already-under-way";
+      readonly reason: "not-due" | "not-asked" | "superseded";
     }
   | { readonly kind: "stop"; readonly code: FaultCode; readonly question: string };
 
@@ -51,7 +51,7 @@ export function nextAction(seen: Observation, rules: Rules): Action {
   if (isUnrecordedManualRequest(seen, latest)) return { kind: "write-intent", mode: "routine" };
   if (isOpenPublished(latest)) return afterPublish(seen, latest, rules);
   const intent = latest.record.intent;
-  if (intent?.mode === "roll" && !isDue(seen, latest, rules)) return rollOnly(seen);
+  if (intent?.mode === "roll" && !startsByItself(seen, latest, rules)) return rollOnly(seen);
   if (intent && intent.mode !== "roll") return beforePublish(seen, latest, rules);
   return atRest(seen, latest, rules);
 }
@@ -76,6 +76,11 @@ function isDue(seen: Observation, latest: ReadableLatest, rules: Rules): boolean
   return rested && seen.now >= dueAt(latest, rules);
 }
 
+/** That a version was stored is no reason to replace it, however short its life: the near-expiry event follows. */
+function startsByItself(seen: Observation, latest: ReadableLatest, rules: Rules): boolean {
+  return seen.request?.trigger !== "new-version" && isDue(seen, latest, rules);
+}
+
 /** A person asked for a rotation of the very version that is latest, and nothing says so yet. */
 function isUnrecordedManualRequest({ request }: Observation, latest: ReadableLatest): boolean {
   const intended = latest.record.intent !== undefined && latest.record.intent.mode !== "roll";
@@ -83,14 +88,15 @@ function isUnrecordedManualRequest({ request }: Observation, latest: ReadableLat
 }
 
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
-  if (isDue(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
+  if (startsByItself(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
   const { request } = seen;
   if (request?.version !== undefined && request.version !== latest.version) {
     return { kind: "idle", until: dueAt(latest, rules), reason: "superseded" };
   }
   const somebodyWrote = request?.trigger === "new-version" && latest.lineage === "foreign" && !latest.first;
   if (somebodyWrote && latest.record.state !== "retired") return { kind: "write-intent", mode: "roll" };
-  return { kind: "idle", until: dueAt(latest, rules), reason: "not-due" };
+  const until = dueAt(latest, rules);
+  return { kind: "idle", until, reason: until <= seen.now ? "not-asked" : "not-due" };
 }
 
 function rollOnly(seen: Observation): Action {

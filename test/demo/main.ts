@@ -1,8 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
 import { startSpanReceiver, traceTree } from "../support/spans.ts";
 import { until } from "../support/until.ts";
-import { newPassword, root, startWorld, type World } from "../support/world.ts";
+import { newPassword, startWorld, type World } from "../support/world.ts";
 import { startMeter } from "./meter.ts";
 import { followProgress } from "./progress.ts";
 import { judge, printVerdict, rotationTrace, startOf } from "./verdict.ts";
@@ -51,9 +52,13 @@ async function run(stack: AsyncDisposableStack): Promise<boolean> {
       dependents: groups,
       single: values.single,
       otlp: receiver.url,
-      nearExpiryDelay: 4_000,
+      nearExpiryDelay: 8_000,
     }),
   );
+
+  const progress = stack.use(await followProgress(world));
+  await world.startWorker();
+  say("keyturn is up, as a container group of its own");
 
   const role = "orders_a";
   const password = newPassword();
@@ -62,19 +67,14 @@ async function run(stack: AsyncDisposableStack): Promise<boolean> {
   const version = await world.store("orders-db", connectionString, 29);
   say(`secret prod-kv/orders-db stored, 29 days to live, version ${version}`);
 
-  await Promise.all(groups.map((name) => deployApp(world, name, meter.url)));
+  await Promise.all(groups.map((name) => world.startApp(name, meter.url)));
   await until("both applications serve queries", () => meter.servedOn(version).size === groups.length);
   const startedBefore = new Map(groups.map((name) => [name, startOf(world, name)]));
   say(`container groups ${groups.join(" and ")} are up and query the database as '${role}'`);
-
-  const progress = stack.use(await followProgress(world));
-  await deployWorker(world);
-  say("keyturn is up; Key Vault's event follows by itself\n");
+  say("Key Vault's event follows by itself\n");
 
   await until("the rotation is closed", () => progress.closed() || failed(world), { limit: 90_000 });
-  await until("the last spans have arrived", () => receiver.spans.some(({ name }) => name === "close"), {
-    limit: 10_000,
-  }).catch(() => {});
+  await quiet(() => receiver.spans.length);
 
   const before = { version, connectionString, role };
   const checks = await judge({ world, meter, spans: receiver.spans, before, groups, startedBefore });
@@ -85,50 +85,30 @@ async function run(stack: AsyncDisposableStack): Promise<boolean> {
   return ok;
 }
 
-async function deployApp(world: World, name: string, meter: string): Promise<void> {
-  await world.arm.deploy({
-    id: world.groupId(name),
-    command: [process.execPath, `${root}/test/demo/sample-app.ts`],
-    environment: {
-      APP_NAME: name,
-      VAULT_URL: world.vault.url,
-      SECRET_NAME: "orders-db",
-      LOCAL_VAULT: "1",
-      METER_URL: meter,
-      NODE_NO_WARNINGS: "1",
-    },
-    identity: await world.addApp(name),
-  });
-}
-
-async function deployWorker(world: World): Promise<void> {
-  const id = world.azure.groupId("core", "keyturn");
-  await world.arm.deploy({
-    id,
-    command: [process.execPath, `${root}/src/main.ts`, "worker"],
-    environment: world.workerEnvironment,
-    identity: world.worker.identity.resourceId,
-  });
+/** The worker exports its spans in batches: waits until no more come. */
+async function quiet(count: () => number): Promise<void> {
+  for (let before = -1; before !== count(); ) {
+    before = count();
+    await delay(1_000);
+  }
 }
 
 /** A crash loop of the worker is not worth waiting for. */
 function failed(world: World): boolean {
-  const group = world.azure.state.groups.get(world.azure.groupId("core", "keyturn").toLowerCase());
-  return (group?.containers[0]?.restartCount ?? 0) > 3;
+  return (world.worker()?.restartCount ?? 0) > 3;
 }
 
 function printTrace(spans: Parameters<typeof traceTree>[0]): void {
   const trace = rotationTrace(spans);
   if (!trace) return;
   console.log(`\n${pc.bold("Trace")} ${trace}`);
-  const noise = /^(HTTP |ManagedIdentity|ServicebusReceiver|message$)/;
+  const noise = /^(HTTP |SecretClient|ManagedIdentity|Servicebus|message$|complete |delay )/;
   for (const line of traceTree(spans, trace, ({ name }) => !noise.test(name))) console.log(`  ${line}`);
 }
 
 function printLog(world: World): void {
   console.log(pc.bold("\nThe worker's last words"));
-  const group = world.azure.state.groups.get(world.azure.groupId("core", "keyturn").toLowerCase());
-  for (const line of group?.containers[0]?.log.slice(-30) ?? []) console.log(`  ${line}`);
+  for (const line of world.worker()?.log.slice(-30) ?? []) console.log(`  ${line}`);
 }
 
 function say(text: string): void {

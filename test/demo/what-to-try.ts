@@ -6,7 +6,7 @@ import type { World } from "../support/world.ts";
 /** Commands for another terminal, with everything they need already in them. */
 export function whatToTry(world: World): string {
   const file = join(world.folder, "keyturn.env");
-  const environment = { ...world.worker.env, ...world.workerEnvironment, KEYTURN_PORT: "0" };
+  const environment = { ...world.workerIdentity.env, ...world.workerEnvironment, KEYTURN_PORT: "0" };
   writeFileSync(
     file,
     Object.entries(environment)

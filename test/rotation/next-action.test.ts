@@ -65,6 +65,13 @@ describe("before the publish", () => {
     expect(nextAction(seen(), dual)).toEqual({ kind: "write-intent", mode: "routine" });
   });
 
+  test("the news that a version was stored starts no rotation, even if that version is due", () => {
+    const request = { trigger: "new-version", mode: "routine", requestId: "q", version: one } as const;
+    expect(nextAction(seen({ request }), dual).kind).toBe("idle");
+    const nearExpiry = { ...request, trigger: "near-expiry" } as const;
+    expect(nextAction(seen({ request: nearExpiry }), dual).kind).toBe("write-intent");
+  });
+
   test("a version without expiry is due by its age", () => {
     const old = latest({ expiresAt: undefined, createdAt: now - 61 * day });
     expect(nextAction(seen({ latest: old }), dual).kind).toBe("write-intent");

@@ -6,7 +6,7 @@ import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 import { startPostgresLogin } from "../azure/postgres-login.ts";
 import { type IdentityWithEnvironment, type LocalAzure, startAzure } from "../azure/index.ts";
-import type { VaultState } from "../azure/state.ts";
+import type { ContainerState, VaultState } from "../azure/state.ts";
 import { createArm, type Arm } from "./arm.ts";
 import { type PolicyOptions, policyText } from "./policy-text.ts";
 import { type PostgresServer, startPostgres } from "./postgres.ts";
@@ -29,16 +29,22 @@ export interface World extends AsyncDisposable {
   readonly redis: RedisServer;
   readonly postgres: PostgresServer;
   readonly vault: VaultState;
-  readonly worker: IdentityWithEnvironment;
+  readonly workerIdentity: IdentityWithEnvironment;
   readonly operator: IdentityWithEnvironment;
   readonly folder: string;
   /** What the worker finds in its environment on ACI, without what the platform gives. */
   readonly workerEnvironment: Readonly<Record<string, string>>;
   groupId(name: string): string;
+  /** Deploys keyturn as a container group: restarted whenever it ends, as on ACI. */
+  startWorker(environment?: Readonly<Record<string, string>>): Promise<void>;
+  /** The worker's container as ACI tells it. */
+  worker(): ContainerState | undefined;
+  /** Deploys a sample application that reads `orders-db` when it starts. */
+  startApp(name: string, meter?: string, tags?: Readonly<Record<string, string>>): Promise<void>;
+  /** A container of a dependent. */
+  app(name: string): ContainerState | undefined;
   /** A connection string for a role with this password. */
   connectionString(role: string, password: string): string;
-  /** An identity for an application that may read the secrets of the vault; its resource id. */
-  addApp(name: string): Promise<string>;
   /** Stores a version as a person would, with this many days to live. Resolves with its version id. */
   store(name: string, value: string, days: number, tags?: Record<string, string>): Promise<string>;
   /** Gives a role a password by hand. */
@@ -83,17 +89,19 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
   const arm = createArm(azure, operator.identity);
   const policy = join(folder, "policy.yaml");
   await writeFile(policy, policyText(azure, { ...options, port: postgres.port, database, roles }));
+  const environment = workerEnvironment(azure, redis, policy, options);
   return {
     ...verbs(azure, arm, vault, postgres),
+    ...deployments(azure, arm, vault, { identity: worker.identity.resourceId, environment }),
     azure,
     arm,
     redis,
     postgres,
     vault,
-    worker,
+    workerIdentity: worker,
     operator,
     folder,
-    workerEnvironment: workerEnvironment(azure, redis, policy, options),
+    workerEnvironment: environment,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -159,11 +167,6 @@ function verbs(azure: LocalAzure, arm: Arm, vault: VaultState, postgres: Postgre
   return {
     connectionString,
     groupId: (name: string) => azure.groupId("apps", name),
-    async addApp(name: string) {
-      const { identity } = await azure.addIdentity(name);
-      azure.grant(identity.principalId, "Key Vault Secrets User", vault.id);
-      return identity.resourceId;
-    },
     async setPassword(role: string, password: string) {
       await postgres.sql(`ALTER ROLE ${role} LOGIN PASSWORD '${password}'`);
     },
@@ -176,6 +179,45 @@ function verbs(azure: LocalAzure, arm: Arm, vault: VaultState, postgres: Postgre
         "vault",
       );
       return stored.id.split("/").at(-1) ?? "";
+    },
+  };
+}
+
+/** Container groups, made through Resource Manager as people make them. */
+function deployments(
+  azure: LocalAzure,
+  arm: Arm,
+  vault: VaultState,
+  { identity, environment }: { identity: string; environment: Readonly<Record<string, string>> },
+): Pick<World, "startWorker" | "worker" | "startApp" | "app"> {
+  const containerOf = (id: string) => azure.state.groups.get(id.toLowerCase())?.containers[0];
+  const workerId = azure.groupId("core", "keyturn");
+  return {
+    worker: () => containerOf(workerId),
+    app: (name) => containerOf(azure.groupId("apps", name)),
+    startWorker: (more = {}) =>
+      arm.deploy({
+        id: workerId,
+        command: [process.execPath, join(root, "src/main.ts"), "worker"],
+        environment: { ...environment, ...more },
+        identity,
+      }),
+    async startApp(name, meter = "", tags = {}) {
+      const app = await azure.addIdentity(name);
+      azure.grant(app.identity.principalId, "Key Vault Secrets User", vault.id);
+      await arm.deploy({
+        id: azure.groupId("apps", name),
+        command: [process.execPath, join(root, "test/demo/sample-app.ts")],
+        environment: {
+          APP_NAME: name,
+          VAULT_URL: vault.url,
+          SECRET_NAME: "orders-db",
+          LOCAL_VAULT: "1",
+          METER_URL: meter,
+        },
+        identity: app.identity.resourceId,
+        tags,
+      });
     },
   };
 }
