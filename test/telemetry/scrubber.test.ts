@@ -84,9 +84,9 @@ describe("scrubber", () => {
     expect(scrubber.scrub(`${old} ${seen}`)).toBe(`${old} [secret]`);
   });
 
-  it("keeps the newest values when there are too many", () => {
+  it("keeps the values seen last when there are too many", () => {
     const scrubber = createScrubber({ clock: createVirtualClock(), capacity: 2 });
-    for (const value of ["value-number-1", "value-number-2", "value-number-3"])
+    for (const value of ["value-number-2", "value-number-1", "value-number-2", "value-number-3"])
       scrubber.learn(new SecretValue(value));
     expect(scrubber.scrub("value-number-1 value-number-2 value-number-3")).toBe(
       "value-number-1 [secret] [secret]",
