@@ -58,6 +58,7 @@ async function run(stack: AsyncDisposableStack): Promise<boolean> {
 
   const progress = stack.use(await followProgress(world));
   await world.startWorker();
+  await until("keyturn has swept the vault for the first time", () => progress.swept() || failed(world));
   say("keyturn is up, as a container group of its own");
 
   const role = "orders_a";

@@ -9,6 +9,8 @@ import type { World } from "../support/world.ts";
 export interface FollowedProgress extends AsyncDisposable {
   /** Whether a job has said that the rotation is closed. */
   closed(): boolean;
+  /** Whether the sweep that every worker begins with is over. */
+  swept(): boolean;
 }
 
 export async function followProgress(world: World): Promise<FollowedProgress> {
@@ -26,9 +28,11 @@ export async function followProgress(world: World): Promise<FollowedProgress> {
   const watch = watchProgress(redis, { signal: stopped.signal });
   await watch.ready;
   let closed = false;
+  let swept = false;
   const start = systemClock.now();
   const printing = (async () => {
-    for await (const { at, step, text } of watch) {
+    for await (const { at, step, text, stage } of watch) {
+      swept ||= stage === "sweep-vaults" && step === "completed";
       if (step === "completed") continue;
       if (step === "retired") closed = true;
       const seconds = ((at - start) / 1000).toFixed(1).padStart(5);
@@ -37,6 +41,7 @@ export async function followProgress(world: World): Promise<FollowedProgress> {
   })().catch(() => {});
   return {
     closed: () => closed,
+    swept: () => swept,
     async [Symbol.asyncDispose]() {
       stopped.abort();
       await printing;
