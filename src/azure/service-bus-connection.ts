@@ -10,7 +10,6 @@ import { suppressTracing } from "@opentelemetry/core";
 import type { Clock, Millis } from "../clock.ts";
 import { endWithin } from "./deadline.ts";
 import type { ReceivedMessage, ReceiveTiming } from "./message-source.ts";
-import { createSettleGate } from "./settle-gate.ts";
 import { translateServiceBusError } from "./service-bus-error.ts";
 
 /** One AMQP connection with links that each receive one message at a time. Thrown away at the first failure. */
@@ -44,22 +43,24 @@ const retryOptions: RetryOptions = {
 };
 
 /**
- * Asks for messages one by one instead of subscribing: a subscription gets new credit with every reconnect, whether or
- * not the handlers are done, and settles on a link that is gone until the settlement times out. Locks are not renewed,
- * since a message is settled within milliseconds or is better given back; renewal goes on for minutes on a connection
- * that took over from a lost one, and cannot settle a message without id.
+ * Asks for messages one by one, on a link per lane, instead of subscribing:
+ * - A subscription gets new credit with every reconnect, whether or not the handlers are done, and settles on a link that
+ *   is gone until the settlement times out. Here a link is opened again only after its message is settled.
+ * - rhea 3.0.5 sends two settlements of adjacent messages of one link, made in the same turn of the event loop, as one
+ *   range with the outcome of the first: a message to be dead-lettered is completed and lost. A link has one at a time.
+ * - Locks are not renewed, since a message is settled within milliseconds or had better come back; the SDK's renewal goes
+ *   on for minutes after a connection was lost, and cannot settle a message without an id.
  */
 export function connectServiceBus(options: ConnectOptions): Connection {
   const { host, queue, credential, lanes, clock, timing } = options;
   const client = new ServiceBusClient(host, credential, { retryOptions });
   const within = <T>(work: Promise<T>) => endWithin(clock, timing.answer, work);
-  const gate = createSettleGate();
   const receivers = Array.from({ length: lanes }, () =>
     client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, skipParsingBodyAsJson: true }),
   );
   const settle = async (doing: string, verb: () => Promise<void>) => {
     try {
-      await gate(() => within(verb()));
+      await within(verb());
     } catch (error) {
       throw translateServiceBusError(error, `${doing} a message of ${queue}`);
     }

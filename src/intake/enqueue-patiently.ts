@@ -17,7 +17,7 @@ const bugTries = 8;
  * Tries until the queue has taken the job, however long it is away. The message stays with us meanwhile: giving it back
  * would only have it delivered again and again until Service Bus buries it. Its lock may run out, and then it comes back
  * once more, which the queue's deduplication absorbs; as each waiting message holds a lane, no others are drawn into it.
- * @throws Fault that no waiting helps against; `cancelled` when `signal` aborts
+ * @throws Fault that no waiting helps against; `cancelled` if `signal` aborts first
  */
 export async function enqueuePatiently(
   { clock, log, firstWait = 250 }: Patience,
@@ -26,31 +26,19 @@ export async function enqueuePatiently(
 ): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await orAbort(enqueue(), signal);
+      // Not cut short: a job that is in is worth the moment, and the queue gives up by itself within seconds.
+      return await enqueue();
     } catch (error) {
       const fault = toFault(error);
-      if (signal.aborted || !isWorthWaiting(fault, tries)) throw fault;
+      if (!isWorthWaiting(fault, tries)) throw fault;
       const wait = Math.max(fault.retryAfter ?? 0, Math.min(longestWait, firstWait * 2 ** (tries - 1)));
       log.warn({ code: fault.code, why: fault.message, tries, retryIn: wait }, "cannot queue; trying again");
-      await orAbort(clock.sleep(wait, signal), signal);
+      await clock.sleep(wait, signal).catch(() => {});
+      if (signal.aborted) throw new Fault("cancelled", "keyturn stops before the queue has taken the job");
     }
   }
 }
 
 function isWorthWaiting(fault: Fault, tries: number): boolean {
   return fault.kind === "retriable" && (fault.code !== "internal-error" || tries < bugTries);
-}
-
-/** A client that waits for its server can hold a call for ever; the way out must not depend on it. */
-async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(new Fault("cancelled", "keyturn stops before the queue has taken the job"));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  aborted.catch(() => {});
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

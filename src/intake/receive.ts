@@ -11,7 +11,7 @@ import { enqueuePatiently } from "./enqueue-patiently.ts";
 import { parseEvents, type VaultEvent } from "./parse-event.ts";
 import { toTrigger } from "./to-trigger.ts";
 
-/** How a message ended. `unsettled`: neither we nor Service Bus know; it comes back. */
+/** How a message ended. `unsettled`: it stays locked and comes back when its lock ends. */
 export type MessageOutcome = "enqueued" | "ignored" | "dead-lettered" | "abandoned" | "unsettled";
 
 export interface Intake {
@@ -69,7 +69,8 @@ async function decide(
     return { outcome: enqueued ? "enqueued" : "ignored" };
   } catch (error) {
     const fault = toFault(error);
-    // The queue could not take the job, and that is not the message's doing.
+    // Given back now it would go to one of our own links that are about to close, and wait there for nothing.
+    if (fault.code === "cancelled") return { outcome: "unsettled", fault };
     return { outcome: fault.kind === "retriable" ? "abandoned" : "dead-lettered", fault };
   }
 }
@@ -114,16 +115,15 @@ async function settle(intake: Intake, message: ReceivedMessage, decision: Decisi
   const fields = { message: id.slice(0, 128), deliveryCount, code: fault?.code, why: fault?.message };
   try {
     if (outcome === "abandoned") await message.abandon();
-    else if (fault) await message.deadLetter(fault.code, fault.message);
-    else await message.complete();
+    else if (outcome === "dead-lettered" && fault) await message.deadLetter(fault.code, fault.message);
+    else if (outcome !== "unsettled") await message.complete();
   } catch (error) {
     const lost = toFault(error);
     const why = { ...fields, code: lost.code, why: lost.message };
     intake.log.warn(why, "message not settled; it comes back when its lock ends");
     return { outcome: "unsettled", fault: lost };
   }
-  if (outcome === "dead-lettered") intake.log.warn(fields, "message dead-lettered");
-  if (outcome === "abandoned") intake.log.warn(fields, "message given back");
+  if (fault) intake.log.warn({ ...fields, outcome }, "message not served");
   return decision;
 }
 
