@@ -9,6 +9,7 @@ const Report = z.object({ app: z.string(), version: z.string(), served: z.number
 export interface Meter extends AsyncDisposable {
   readonly url: string;
   totals(): { served: number; failed: number };
+  failedBy(app: string): number;
   /** Queries served on one version of the secret, by application. */
   servedOn(version: string): ReadonlyMap<string, number>;
 }
@@ -31,6 +32,11 @@ export async function startMeter(): Promise<Meter> {
   return {
     url: `http://127.0.0.1:${address.port}`,
     totals: () => ({ served: sum(reports, "served"), failed: sum(reports, "failed") }),
+    failedBy: (app) =>
+      sum(
+        reports.filter((report) => report.app === app),
+        "failed",
+      ),
     servedOn(version) {
       const byApp = Map.groupBy(
         reports.filter((report) => report.version === version),

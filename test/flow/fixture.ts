@@ -1,0 +1,74 @@
+import { Client } from "pg";
+import type { SecretVersionState } from "../azure/state.ts";
+import { until } from "../support/until.ts";
+import { newPassword, type World } from "../support/world.ts";
+
+/** The versions of `orders-db` (or another secret), oldest first, as the vault has them. */
+export function versionsOf(world: World, name = "orders-db"): readonly SecretVersionState[] {
+  return world.vault.secrets.get(name)?.versions ?? [];
+}
+
+export function latestOf(world: World, name = "orders-db"): SecretVersionState | undefined {
+  return versionsOf(world, name).at(-1);
+}
+
+/** Gives role a a password and stores its connection string. Resolves with the version. */
+export async function storeWorkingSecret(world: World, days: number, role = "orders_a"): Promise<string> {
+  const password = newPassword();
+  await world.setPassword(role, password);
+  return world.store("orders-db", world.connectionString(role, password), days);
+}
+
+/** Waits until keyturn has closed the rotation of this version. Resolves with the version that took its place. */
+export function rotatedAway(world: World, version: string, limit = 60_000): Promise<SecretVersionState> {
+  return until(
+    `the rotation of ${version} is closed`,
+    () => {
+      const latest = latestOf(world);
+      const closed = latest?.version !== version && latest?.tags["keyturn-state"] === "retired";
+      return closed ? latest : undefined;
+    },
+    { limit },
+  );
+}
+
+/** Whether PostgreSQL lets somebody in with this connection string. */
+export async function logsIn(connectionString: string): Promise<boolean> {
+  const client = new Client({ connectionString, ssl: true, connectionTimeoutMillis: 5_000 });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("28")) return false;
+    throw error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** Where the worker's probes listen. */
+export async function probesOf(world: World): Promise<string> {
+  const line = await until("the worker's probes listen", () =>
+    world.worker()?.log.findLast((text) => text.includes('"probes listen"')),
+  );
+  const { port } = JSON.parse(line) as { port: number };
+  return `http://127.0.0.1:${port}`;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly code?: string }>>;
+}
+
+export async function readiness(probes: string): Promise<Readiness> {
+  const response = await fetch(`${probes}/readyz`);
+  return (await response.json()) as Readiness;
+}
+
+/** Ends the worker's process as the kernel would; ACI starts it again. */
+export function killWorker(world: World): void {
+  const pid = world.worker()?.pid;
+  if (pid === undefined) throw new Error("the worker has no process to kill");
+  process.kill(pid, "SIGKILL");
+}
