@@ -6,7 +6,6 @@ import type { Policy } from "../policy/policy.ts";
 import type { Enqueue, StageInput } from "./contracts.ts";
 import { jobOptions, openQueues } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";
-import type { QueueTelemetry } from "./telemetry.ts";
 
 export interface ScheduleParts {
   readonly redis: RedisConnections;
@@ -14,7 +13,6 @@ export interface ScheduleParts {
   readonly enqueue: Enqueue;
   readonly clock: Clock;
   readonly log: Log;
-  readonly telemetry?: QueueTelemetry | undefined;
   /** How often to check that the schedules are still there. */
   readonly every?: Millis;
 }
@@ -30,7 +28,8 @@ export interface Schedules {
 export function keepSchedules(parts: ScheduleParts): Schedules {
   const { redis, policy, enqueue, clock, log, every = 60_000 } = parts;
   const stopped = new AbortController();
-  const queues = openQueues(redis, parts.telemetry);
+  // Without telemetry: each check would be a trace, and a sweep that is due is the start of one, not a part.
+  const queues = openQueues(redis);
   const keep = async () => {
     const queue = await queues.get("sweep-vaults");
     await ensure(queue, clock, "sweep", policy.sweep.every, { v: 1, policy: policy.digest, deep: false });
@@ -62,15 +61,8 @@ export function keepSchedules(parts: ScheduleParts): Schedules {
 
 type Template = StageInput<"sweep-vaults"> & { readonly v: 1; readonly policy: string };
 
-/** Leaves a living schedule alone: writing it anew at each check would move its next run. */
+/** BullMQ leaves the next run of a known schedule where it is, and adds its job if that is missing. */
 async function ensure(queue: Queue, clock: Clock, id: string, every: Millis, data: Template): Promise<void> {
-  const known = await queue.getJobScheduler(id);
-  const alive = known?.every === every && known.next !== undefined && known.next + every > clock.now();
-  if (alive) return;
-  const first = clock.now() + every;
-  await queue.upsertJobScheduler(
-    id,
-    { every, startDate: first },
-    { name: "sweep-vaults", data, opts: jobOptions },
-  );
+  const startDate = clock.now() + every;
+  await queue.upsertJobScheduler(id, { every, startDate }, { name: "sweep-vaults", data, opts: jobOptions });
 }

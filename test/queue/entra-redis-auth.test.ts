@@ -14,8 +14,10 @@ const oid = "0f2c9d4e-0000-4000-8000-000000000001";
 const timing = { poll: 50, minLife: 300 };
 
 function jwt(claims: object): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "none" })}.${part(claims)}.signature`;
+  const [head, body] = [{ alg: "none" }, claims].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
+  return `${head}.${body}.signature`;
 }
 
 /** Issues tokens as Entra does: the next one is good before the last one expires. The server takes what is still good. */
@@ -75,16 +77,17 @@ test("no job is lost and none fails over token generations, killed sockets and a
     connectRedis({ url: server.url, getToken: issuer.getToken, log: silent, clock: systemClock, timing });
   const processes = [connect(), connect(), connect()] as const;
   const [sender, ...workers] = processes;
-  const { enqueue, close } = createEnqueue({ redis: sender, policy: "policy-1" });
+  const enqueuer = createEnqueue({ redis: sender, policy: "policy-1" });
+  const { enqueue } = enqueuer;
   const sent: string[] = [];
   const ran = new Map<string, number[]>();
   const runtimes = workers.map((redis) =>
     startRuntime({
       redis,
       jobs: {
-        "rotate-secret": rotateJob(async ({ requestId }, { attempt, progress }) => {
-          ran.set(requestId, [...(ran.get(requestId) ?? []), attempt]);
-          await progress({ step: "intent", text: "seen" });
+        "rotate-secret": rotateJob(async ({ requestId }, context) => {
+          ran.set(requestId, [...(ran.get(requestId) ?? []), context.attempt]);
+          await context.progress({ step: "intent", text: "seen" });
           return { done: "ok" };
         }),
       },
@@ -127,7 +130,7 @@ test("no job is lost and none fails over token generations, killed sockets and a
   expect(await deadLetters(sender).list()).toEqual([]);
   expect(await server.admin("ACL", "LOG"), "log-ins with a bad token").toEqual([]);
   await Promise.all(runtimes.map((runtime) => runtime.close()));
-  await close();
+  await enqueuer.close();
   await Promise.all(processes.map((redis: RedisConnections) => redis.close()));
 });
 

@@ -6,6 +6,7 @@ import { startRuntime } from "../../src/queue/runtime.ts";
 import { killedLimits, rotateJob } from "./rig.ts";
 
 /** A worker process that takes a job, says so on stdout, and never gets done with it. */
+process.stdin.resume().once("end", () => process.exit());
 const [, , url = ""] = process.argv;
 const log = createLog("silent");
 const redis = connectRedis({ url, log });

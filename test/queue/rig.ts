@@ -49,7 +49,8 @@ export async function startRig(options: RedisOptions = {}): Promise<Rig> {
     return redis;
   };
   const redis = connect();
-  const { enqueue, close } = createEnqueue({ redis, policy: "policy-1" });
+  const sender = createEnqueue({ redis, policy: "policy-1" });
+  const { enqueue } = sender;
   const raw = new Redis(server.port, "127.0.0.1");
   raw.on("error", () => {});
   const runtimes: Runtime[] = [];
@@ -78,7 +79,7 @@ export async function startRig(options: RedisOptions = {}): Promise<Rig> {
     rotate: (work, attempts = 3) => run({ "rotate-secret": rotateJob(work, attempts) }),
     async [Symbol.asyncDispose]() {
       await Promise.all(runtimes.map((runtime) => runtime.close()));
-      await close();
+      await sender.close();
       await Promise.all(connections.map((one) => one.close()));
       raw.disconnect();
       await server.stop();

@@ -10,12 +10,17 @@ const script = new URL("killed-worker.ts", import.meta.url).pathname;
 
 /** Resolves with what the worker says once it has the job, and kills it then. */
 async function takeAndDie(url: string): Promise<string> {
-  const child = spawn(process.execPath, [script, url], { stdio: ["ignore", "pipe", "inherit"] });
+  // The open stdin tells the worker that we live.
+  const child = spawn(process.execPath, [script, url], { stdio: ["pipe", "pipe", "inherit"] });
   const exited = once(child, "exit");
-  const [line] = await once(createInterface(child.stdout), "line");
-  child.kill("SIGKILL");
-  await exited;
-  return String(line);
+  try {
+    const signal = AbortSignal.timeout(30_000);
+    const [line] = await once(createInterface(child.stdout), "line", { signal });
+    return String(line);
+  } finally {
+    child.kill("SIGKILL");
+    await exited;
+  }
 }
 
 test("a job survives ten workers that are killed over it, and none of that counts as a failure", async () => {
