@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Fixture, receiveOne, startFixture, until } from "./fixture.ts";
 
@@ -72,6 +74,16 @@ describe("a dropped connection", () => {
     await until(() => ends.length === 2);
     expect(ends).toEqual(["gave up", "completed"]);
     expect(queue.messages).toEqual([]);
+  });
+});
+
+describe("closing the server", () => {
+  it("waits for no client that is only just connecting", async () => {
+    const server = await azure.startAnother();
+    const connecting = connect(server.port, "127.0.0.1").on("error", () => {});
+    await once(connecting.resume(), "connect");
+    await server.close();
+    await until(() => connecting.closed);
   });
 });
 

@@ -53,6 +53,8 @@ export interface Fixture {
   readonly server: ServiceBusServer;
   /** May send to and receive from every queue. */
   readonly worker: Identity;
+  /** Another server of the same namespace, which the test has to close. */
+  startAnother(): Promise<ServiceBusServer>;
   addQueue(options?: Partial<QueueState>): QueueState;
   addFault(rule: Omit<FaultRule, "id" | "service" | "times"> & { times?: number }): void;
   connect(options?: ConnectOptions): ServiceBusClient;
@@ -87,6 +89,7 @@ export async function startFixture(): Promise<Fixture> {
     clock,
     server,
     worker,
+    startAnother: () => startServiceBus(state, tokens, certificates),
     addQueue(given) {
       const name = given?.name ?? `orders-${randomUUID().slice(0, 8)}`;
       const queue: QueueState = { lockDuration: 30_000, maxDeliveryCount: 10, messages: [], ...given, name };

@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import type { Server } from "node:tls";
 import type { Connection, Container, EventContext } from "rhea";
 import type { AzureState } from "../state.ts";
 import type { TokenAuthority } from "../tokens.ts";
@@ -53,6 +55,7 @@ export async function startServiceBus(
     max_frame_size: 65_536,
     ...linkOptions,
   });
+  const cutAll = trackSockets(server);
   await new Promise<void>((resolve, reject) => server.once("listening", resolve).once("error", reject));
   const address = server.address();
   if (!address || typeof address === "string") throw new Error("The local Service Bus has no port.");
@@ -68,9 +71,22 @@ export async function startServiceBus(
     close: () => {
       bus.alarm.stop();
       dropConnections(bus);
-      return new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve())));
+      return new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        cutAll();
+      });
     },
   };
+}
+
+/** Cuts also those connections that are still being made: `close` would wait for them. */
+function trackSockets(server: Server): () => void {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return () => sockets.forEach((socket) => socket.destroy());
 }
 
 /** A locked old message holds up the whole ring of deliveries, so it has to be larger than rhea's 2048. */
