@@ -6,6 +6,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { Enqueue, StageInput } from "./contracts.ts";
 import { jobOptions, openQueues } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";
+import type { QueueTelemetry } from "./telemetry.ts";
 
 export interface ScheduleParts {
   readonly redis: RedisConnections;
@@ -13,6 +14,7 @@ export interface ScheduleParts {
   readonly enqueue: Enqueue;
   readonly clock: Clock;
   readonly log: Log;
+  readonly telemetry?: QueueTelemetry | undefined;
   /** How often to check that the schedules are still there. */
   readonly every?: Millis;
 }
@@ -28,8 +30,7 @@ export interface Schedules {
 export function keepSchedules(parts: ScheduleParts): Schedules {
   const { redis, policy, enqueue, clock, log, every = 60_000 } = parts;
   const stopped = new AbortController();
-  // Without telemetry: each check would be a trace, and a sweep that is due is the start of one, not a part.
-  const queues = openQueues(redis);
+  const queues = openQueues(redis, parts.telemetry);
   const keep = async () => {
     const queue = await queues.get("sweep-vaults");
     await ensure(queue, clock, "sweep", policy.sweep.every, { v: 1, policy: policy.digest, deep: false });
@@ -61,8 +62,13 @@ export function keepSchedules(parts: ScheduleParts): Schedules {
 
 type Template = StageInput<"sweep-vaults"> & { readonly v: 1; readonly policy: string };
 
-/** BullMQ leaves the next run of a known schedule where it is, and adds its job if that is missing. */
+/** BullMQ hands one run's trace on to the next, for ever; a sweep that is due begins a trace of its own. */
+const opts = { ...jobOptions, telemetry: { omitContext: true } };
+
 async function ensure(queue: Queue, clock: Clock, id: string, every: Millis, data: Template): Promise<void> {
+  const known = await queue.getJobScheduler(id);
+  // A schedule lives by its next job: whoever runs that one adds the one after.
+  if (known?.every === every && (await queue.getJob(`repeat:${id}:${known.next}`))) return;
   const startDate = clock.now() + every;
-  await queue.upsertJobScheduler(id, { every, startDate }, { name: "sweep-vaults", data, opts: jobOptions });
+  await queue.upsertJobScheduler(id, { every, startDate }, { name: "sweep-vaults", data, opts });
 }

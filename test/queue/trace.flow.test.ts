@@ -3,9 +3,13 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { Fault } from "../../src/errors.ts";
+import { createLog } from "../../src/log.ts";
+import { SweepVaults } from "../../src/queue/contracts.ts";
 import { deadLetters } from "../../src/queue/dead-letters.ts";
 import { createEnqueue } from "../../src/queue/enqueue.ts";
+import { keepSchedules } from "../../src/queue/schedules.ts";
 import { safeTelemetry } from "../../src/queue/telemetry.ts";
 import { inSpan } from "../../src/telemetry/span.ts";
 import { until } from "../support/until.ts";
@@ -114,6 +118,33 @@ test("spans tell that a job failed and by which code, and neither results nor me
   expect((await deadLetters(rig.redis).list())[0]?.message).toBe("a-message-text");
   expect(await dump(rig.raw)).toContain("a-result-text");
   await sender.close();
+});
+
+test("each scheduled sweep is a trace of its own", async () => {
+  await using rig = await startRig();
+  const policy = { digest: "p", sweep: { every: 60, deep: 3_600_000, warn: 0, page: 0 } };
+  const schedules = keepSchedules({
+    ...rig,
+    policy,
+    clock: systemClock,
+    log: createLog("silent"),
+    telemetry,
+  });
+  rig.run(
+    {
+      "sweep-vaults": {
+        stage: "sweep-vaults",
+        data: SweepVaults,
+        attempts: 1,
+        run: async () => ({ done: "nothing due" }),
+      },
+    },
+    { telemetry },
+  );
+  await until("it ran a few times", () => named("process sweep-vaults").length >= 5);
+  const traces = named("process sweep-vaults").map((span) => span.spanContext().traceId);
+  expect(new Set(traces).size).toBe(traces.length);
+  await schedules.close();
 });
 
 test("a worker that has nothing to do is silent", async () => {
