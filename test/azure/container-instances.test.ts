@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { until } from "../support/until.ts";
 import { startProcess } from "./container-process.ts";
@@ -58,6 +59,20 @@ test("a process that ignores SIGTERM is killed after the grace time, with its ow
   await until("the child is gone", () => !isAlive(child));
 });
 
+test("what a container that ends leaves running ends with it", async () => {
+  await using fixture = await createFixture(real);
+  const { containers, id } = fixture;
+  const script = `
+    const child = require("node:child_process").spawn("sleep", ["1000"], { stdio: "ignore" });
+    child.unref();
+    console.log(child.pid);`;
+  await containers.put(id("app"), definitionOf(script, { properties: { restartPolicy: "Never" } }));
+  await until("the group has succeeded", () => containers.get(id("app"))?.state === "Succeeded");
+  const child = Number(containerOf(fixture).log[0]);
+  expect(child).toBeGreaterThan(0);
+  await until("its child is gone", () => !isAlive(child));
+});
+
 test("a container sees its declared variables, secure ones too, and what its identities need", async () => {
   const asked: unknown[] = [];
   const environmentFor = async (...args: unknown[]) => {
@@ -107,7 +122,6 @@ test("a secret volume is a folder that the container finds through its environme
   const [folder = "", content] = line.split(" ");
   expect(content).toBe("content");
   await containers.stop(id("app"));
-  const { existsSync } = await import("node:fs");
   expect(existsSync(folder)).toBe(false);
 });
 

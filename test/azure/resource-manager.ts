@@ -39,7 +39,7 @@ export function createResourceManager(
   serveMetadata(app, options.authority);
   app.use(requireToken(state, tokens), requireApiVersion);
   const operations = serveOperations(app, state, options.answers ?? {});
-  serveContainerGroups(app, state, containers, operations, options.pageSize ?? 100);
+  serveContainerGroups({ app, state, containers, operations, pageSize: options.pageSize ?? 100 });
   serveDirectory(app, state);
   app.notFound(() => azureError(404, "InvalidResourceType", "The local Azure has nothing at this address."));
   app.onError((error) => {

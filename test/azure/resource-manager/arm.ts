@@ -19,9 +19,9 @@ export function routePath(request: Request): string {
   return `/${segmentsOf(request.url).join("/")}`.toLowerCase();
 }
 
-/** The segments of a URL's path as the caller wrote them. */
+/** The segments of the path of a URL, or of an id, as the caller wrote them. */
 export function segmentsOf(url: string): string[] {
-  return new URL(url).pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  return new URL(url, "https://localhost").pathname.split("/").filter(Boolean).map(decodeURIComponent);
 }
 
 /** 401 without a good token for Resource Manager, as ARM words it. */

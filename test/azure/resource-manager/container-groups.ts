@@ -12,57 +12,72 @@ type Arm = Context<ArmEnv>;
 const provider = "Microsoft.ContainerInstance/containerGroups";
 const Patch = z.looseObject({ tags: z.record(z.string(), z.string()).optional() });
 
-/** Container groups at ARM's addresses; `pageSize` is how many a list answers at once. */
-export function serveContainerGroups(
-  app: Hono<ArmEnv>,
-  state: AzureState,
-  containers: Containers,
-  operations: Operations,
-  pageSize: number,
-): void {
-  const inGroup = "/subscriptions/:subscription/resourcegroups/:group/providers";
-  const all = "/microsoft.containerinstance/containergroups";
-  const one = `${inGroup}${all}/:name`;
-  /** Checks the caller's right first, then that everything on the way exists. */
-  const reach = (context: Arm, action: string): string => {
-    const id = groupIdOf(context);
-    authorise(state, context, `${provider}/${action}`, id);
-    const [, subscription = "", , resourceGroup = ""] = segmentsOf(context.req.url);
-    requireSubscription(state, subscription);
-    requireResourceGroup(state, resourceGroup);
-    return id;
-  };
-  const find = (context: Arm, action: string): GroupState => {
-    const id = reach(context, action);
-    const found = containers.get(id);
-    if (found) return found;
-    throw new Refusal(404, "ResourceNotFound", notFoundText(context));
-  };
+const inGroup = "/subscriptions/:subscription/resourcegroups/:group/providers";
+const all = "/microsoft.containerinstance/containergroups";
+const one = `${inGroup}${all}/:name`;
 
-  app.get(`/subscriptions/:subscription/providers${all}`, (context) => list(context));
-  app.get(`${inGroup}${all}`, (context) => list(context));
-  app.get(one, (context) => context.json(groupView(state, find(context, "read"))));
+interface Parts {
+  readonly app: Hono<ArmEnv>;
+  readonly state: AzureState;
+  readonly containers: Containers;
+  readonly operations: Operations;
+  /** How many groups a list answers at once. */
+  readonly pageSize: number;
+}
+
+/** Container groups at ARM's addresses. */
+export function serveContainerGroups(parts: Parts): void {
+  serveLists(parts);
+  serveResource(parts);
+  serveActions(parts);
+}
+
+function serveLists({ app, state, containers, pageSize }: Parts): void {
+  const list = (context: Arm) => {
+    const scope = `/${segmentsOf(context.req.url).join("/")}`.replace(/\/providers\/.*$/i, "");
+    authorise(state, context, `${provider}/read`, scope);
+    const [, subscription = "", , resourceGroup] = segmentsOf(scope);
+    requireSubscription(state, subscription);
+    if (resourceGroup) requireResourceGroup(state, resourceGroup);
+    const found = containers.list(scope);
+    const from = Number(context.req.query("$skiptoken") ?? 0);
+    const next = new URL(context.req.url);
+    next.searchParams.set("$skiptoken", String(from + pageSize));
+    return context.json({
+      value: found.slice(from, from + pageSize).map((group) => groupView(state, group, "list")),
+      ...(from + pageSize < found.length ? { nextLink: next.href } : {}),
+    });
+  };
+  app.get(`/subscriptions/:subscription/providers${all}`, list);
+  app.get(`${inGroup}${all}`, list);
+}
+
+function serveResource({ app, state, containers, operations }: Parts): void {
+  app.get(one, (context) => context.json(groupView(state, find(context, "read", state, containers))));
   app.put(one, async (context) => {
-    const id = reach(context, "write");
+    const id = reach(context, "write", state);
     const begun = await containers.beginPut(id, await bodyOf(context));
     const headers = operations.track(context, begun);
     return context.json(groupView(state, begun.group), begun.created ? 201 : 200, headers);
   });
   app.patch(one, async (context) => {
-    const group = find(context, "write");
+    const group = find(context, "write", state, containers);
     const patch = Patch.safeParse(await bodyOf(context));
     if (!patch.success) throw new Refusal(400, "InvalidRequestContent", "tags: expected a map of texts");
     group.tags = patch.data.tags ?? group.tags;
     return context.json(groupView(state, group));
   });
   app.delete(one, async (context) => {
-    const id = reach(context, "delete");
+    const id = reach(context, "delete", state);
     if (!containers.get(id)) return context.body(null, 204);
     return operations.accept(context, "delete", await containers.begin(id, "delete"));
   });
+}
+
+function serveActions({ app, state, containers, operations }: Parts): void {
   for (const action of ["restart", "start", "stop"] as const) {
     app.post(`${one}/${action}`, async (context) => {
-      const { id, state: before } = find(context, `${action}/action`);
+      const { id, state: before } = find(context, `${action}/action`, state, containers);
       const begun = await containers.begin(id, action);
       // `stop` is not long-running in the API, and `start` has nothing to do for a group that runs.
       const isShort = action === "stop" || (action === "start" && before === "Running");
@@ -70,7 +85,7 @@ export function serveContainerGroups(
     });
   }
   app.get(`${one}/containers/:container/logs`, (context) => {
-    const group = find(context, "containers/logs/read");
+    const group = find(context, "containers/logs/read", state, containers);
     const name = context.req.param("container");
     const container = group.containers.find((candidate) => candidate.name === name);
     if (!container) throw new Refusal(404, "ContainerNotFound", `There is no container '${name}'.`);
@@ -82,22 +97,22 @@ export function serveContainerGroups(
         .join(""),
     });
   });
+}
 
-  function list(context: Arm): Response {
-    const scope = `/${segmentsOf(context.req.url).join("/")}`.replace(/\/providers\/.*$/i, "");
-    authorise(state, context, `${provider}/read`, scope);
-    const [, subscription = "", , resourceGroup] = segmentsOf(context.req.url);
-    requireSubscription(state, subscription);
-    if (resourceGroup && /resourcegroups/i.test(scope)) requireResourceGroup(state, resourceGroup);
-    const found = containers.list(scope);
-    const from = Number(context.req.query("$skiptoken") ?? 0);
-    const next = new URL(context.req.url);
-    next.searchParams.set("$skiptoken", String(from + pageSize));
-    return context.json({
-      value: found.slice(from, from + pageSize).map((group) => groupView(state, group, "list")),
-      ...(from + pageSize < found.length ? { nextLink: next.href } : {}),
-    });
-  }
+/** The id asked for, after checking the caller's right first and then that everything on the way exists. */
+function reach(context: Arm, action: string, state: AzureState): string {
+  const id = groupIdOf(context);
+  authorise(state, context, `${provider}/${action}`, id);
+  const [, subscription = "", , resourceGroup = ""] = segmentsOf(context.req.url);
+  requireSubscription(state, subscription);
+  requireResourceGroup(state, resourceGroup);
+  return id;
+}
+
+function find(context: Arm, action: string, state: AzureState, containers: Containers): GroupState {
+  const found = containers.get(reach(context, action, state));
+  if (found) return found;
+  throw new Refusal(404, "ResourceNotFound", notFoundText(context));
 }
 
 /** The id in Azure's spelling, with names as the caller wrote them. */

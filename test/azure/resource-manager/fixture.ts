@@ -114,3 +114,14 @@ export function definitionOf(
     },
   };
 }
+
+export async function bodyOf(response: Response | Promise<Response>) {
+  return JSON.parse(await (await response).text());
+}
+
+/** Status and code of an error answer. */
+export async function answerOf(call: Promise<Response>): Promise<[number, unknown]> {
+  const response = await call;
+  const { error } = await bodyOf(response);
+  return [response.status, error.code];
+}

@@ -32,7 +32,6 @@ export function serveMetadata(app: Hono<ArmEnv>, authority: string | undefined):
       ossrdbmsResourceId: "https://ossrdbms-aad.database.windows.net",
       suffixes: { keyVaultDns: "vault.azure.net", storage: "core.windows.net" },
     };
-    // Tools that ask for one cloud take an object, those that look for it by name a list.
     return context.json([cloud]);
   });
 }
