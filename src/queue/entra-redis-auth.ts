@@ -88,7 +88,6 @@ function pollTokens(options: EntraRedisAuthOptions): TokenSource {
   const stopped = new AbortController();
   let current: AccessToken | undefined;
   let username = options.username ?? "";
-  let running: Promise<void> | undefined;
   let failing = false;
 
   const take = async () => {
@@ -99,7 +98,7 @@ function pollTokens(options: EntraRedisAuthOptions): TokenSource {
     current = token;
     for (const listener of listeners.values()) listener();
   };
-  const attempt = async () => {
+  const refresh = oneAtATime(async () => {
     try {
       await take();
       failing = false;
@@ -107,13 +106,7 @@ function pollTokens(options: EntraRedisAuthOptions): TokenSource {
       if (!failing) log.warn({ code: toFault(error).code }, "cannot get a token for Redis; trying again");
       failing = true;
     }
-  };
-  const refresh = () => {
-    running ??= attempt().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
+  });
   poll(refresh, clock, timing.poll, stopped.signal).catch(() => {});
   return {
     get username() {
@@ -131,6 +124,17 @@ function pollTokens(options: EntraRedisAuthOptions): TokenSource {
       client.once("end", () => listeners.delete(client));
     },
     stop: () => stopped.abort(),
+  };
+}
+
+/** Who asks while it is at work gets the same promise. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
   };
 }
 

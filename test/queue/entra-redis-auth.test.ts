@@ -34,16 +34,21 @@ class TokenIssuer {
     this.#lifetime = lifetime;
   }
 
+  /** The server takes a token before anybody has it. */
   async issue(): Promise<void> {
     const token = jwt({ oid, n: ++this.#count });
-    this.#good.unshift({ token, expiresOnTimestamp: Date.now() + this.#lifetime });
-    await this.expire();
+    await this.#accept([{ token, expiresOnTimestamp: Date.now() + this.#lifetime }, ...this.#good]);
   }
 
   /** Redis for Azure drops a connection when its token expires; here the password goes and the caller kills. */
-  async expire(): Promise<void> {
-    this.#good = this.#good.filter(({ expiresOnTimestamp }) => expiresOnTimestamp > Date.now());
-    await this.#server.setPassword(oid, ...this.#good.map(({ token }) => token));
+  expire(): Promise<void> {
+    return this.#accept(this.#good);
+  }
+
+  async #accept(tokens: AccessToken[]): Promise<void> {
+    const good = tokens.filter(({ expiresOnTimestamp }) => expiresOnTimestamp > Date.now());
+    await this.#server.setPassword(oid, ...good.map(({ token }) => token));
+    this.#good = good;
   }
 
   get allExpired(): boolean {
