@@ -7,7 +7,14 @@ import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
 import type { Action } from "./next-action.ts";
-import { type Held, type Observed, type RotationPorts, pendingName, vaultOf } from "./observe.ts";
+import {
+  type Held,
+  type Observed,
+  type RotationPorts,
+  pendingName,
+  rotatorContext,
+  vaultOf,
+} from "./observe.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { render } from "./secret-text.ts";
 
@@ -39,10 +46,12 @@ export async function act(
       return writeIntent(scene, action.mode);
     case "park":
       return park(scene, action.slot, action.rotation);
+    case "mint":
+      return mint(scene, action.slot, action.rotation);
     case "apply":
-      return secret.rotator.apply(credentialOf(scene, "pending"), { providers: ports.providers, signal });
+      return secret.rotator.apply(credentialOf(scene, "pending"), rotatorContext(ports, signal));
     case "repair":
-      return secret.rotator.apply(credentialOf(scene, "latest"), { providers: ports.providers, signal });
+      return secret.rotator.apply(credentialOf(scene, "latest"), rotatorContext(ports, signal));
     case "publish":
       return publish(scene, action.rotation);
     case "settle-pending":
@@ -50,7 +59,7 @@ export async function act(
     case "reopen-pending":
       return reopenPending(scene, action.rotation);
     case "revoke":
-      return secret.rotator.revoke(action.credentialId, { providers: ports.providers, signal });
+      return secret.rotator.revoke(action.credentialId, rotatorContext(ports, signal));
     case "close":
       return close(scene);
     default:
@@ -68,11 +77,23 @@ async function writeIntent(scene: Scene, mode: "routine" | "compromised" | "roll
 }
 
 /** The candidate is durable before the provider hears of it; what is applied later is what a read gives back. */
-async function park(scene: Scene, slot: string, rotation: string): Promise<void> {
+function park(scene: Scene, slot: string, rotation: string): Promise<void> {
+  return keep(scene, scene.secret.rotator.choose(slot, randomInt), rotation);
+}
+
+/** The provider makes the value, and it is parked at once: until then only the provider has it. */
+async function mint(scene: Scene, slot: string, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
-  const credential = secret.rotator.choose(slot, randomInt);
+  const label = `keyturn:${secret.key}:${rotation}`;
+  const expiresAt = ports.clock.now() + secret.validity;
+  const credential = await secret.rotator.mint({ slot, label, expiresAt }, rotatorContext(ports, signal));
+  await keep(scene, credential, rotation);
+}
+
+async function keep(scene: Scene, credential: Credential, rotation: string): Promise<void> {
+  const { secret, ports, signal } = scene;
   const value = render(secret.rotator, secret.template, credential);
-  const version = await newVersion(scene, value, { rotation, credential: slot, state: "parked" });
+  const version = await newVersion(scene, value, { rotation, credential: credential.id, state: "parked" });
   const expiresAt = Math.max(version.expiresAt ?? 0, ports.clock.now() + parkedAtLeast);
   await vaultOf(secret, ports.vaults).publish(pendingName(secret.name), { ...version, expiresAt }, signal);
 }
@@ -80,7 +101,7 @@ async function park(scene: Scene, slot: string, rotation: string): Promise<void>
 async function publish(scene: Scene, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
   const credential = credentialOf(scene, "pending");
-  await secret.rotator.verify(credential, { providers: ports.providers, signal });
+  await secret.rotator.verify(credential, rotatorContext(ports, signal));
   const record: VersionRecord = { rotation, credential: credential.id, state: "published" };
   const version = await newVersion(scene, held(scene, "pending").stored.value, record);
   await refuseIfMoved(scene);

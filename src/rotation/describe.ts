@@ -9,6 +9,11 @@ export function describeAction(action: Action): { step: string; text: string } {
       return { step: "intent", text: `intent recorded (${action.mode})` };
     case "park":
       return { step: "parked", text: `candidate parked${action.slot ? ` for '${action.slot}'` : ""}` };
+    case "mint":
+      return {
+        step: "minted",
+        text: `new credential minted${action.slot ? ` in '${action.slot}'` : ""} and parked`,
+      };
     case "apply":
       return { step: "applied", text: "candidate set at the provider" };
     case "publish":

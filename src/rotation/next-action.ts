@@ -2,13 +2,14 @@ import type { Timestamp } from "../clock.ts";
 import type { FaultCode } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Mode } from "./record.ts";
-import type { Observation, ReadableLatest } from "./state.ts";
+import type { Observation, Pending, ReadableLatest } from "./state.ts";
 
 /** One step, what still has to be looked at, when to look again, or who has to decide. */
 export type Action =
   | { readonly kind: "look"; readonly at: "provider" | "dependents" }
   | { readonly kind: "write-intent"; readonly mode: Mode }
   | { readonly kind: "park"; readonly slot: string; readonly rotation: string }
+  | { readonly kind: "mint"; readonly slot: string; readonly rotation: string }
   | { readonly kind: "apply"; readonly rotation: string }
   | { readonly kind: "publish"; readonly rotation: string }
   | { readonly kind: "reopen-pending"; readonly rotation: string }
@@ -135,11 +136,18 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   if (slot === undefined) {
     return stop("slot-unknown", `${rules.key}: '${latest.credentialId}' is none of the policy's credentials`);
   }
-  const parked = pending.kind === "parked" && pending.rotation === rotation && pending.credentialId === slot;
-  // A candidate that is latest already cannot replace it.
-  if (!parked || pending.equalsLatest) return { kind: "park", slot, rotation };
+  const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
+  if (!isCandidate(pending, rotation, slot)) return make;
   if (provider?.pending === "unknown") return pause(seen);
-  return provider?.pending === "accepted" ? { kind: "publish", rotation } : { kind: "apply", rotation };
+  if (provider?.pending === "accepted") return { kind: "publish", rotation };
+  // A minted value that the provider does not have any more cannot be set there: only another one helps.
+  return make.kind === "mint" ? make : { kind: "apply", rotation };
+}
+
+/** Parked by this rotation, for the slot that is free now, and not the value that is latest already. */
+function isCandidate(pending: Pending, rotation: string, slot: string): boolean {
+  if (pending.kind !== "parked" || pending.rotation !== rotation || pending.equalsLatest) return false;
+  return slot === "" ? pending.credentialId !== undefined : pending.credentialId === slot;
 }
 
 /** The slot that the published value does not use; the only one there is for a single credential. */
@@ -168,8 +176,10 @@ function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): 
  * candidate has shown that the value is ours: tags alone prove nothing.
  */
 function repair({ pending }: Observation, rotation: string, rules: Rules): Action {
-  if (pending.kind === "none") return { kind: "reopen-pending", rotation };
-  if (pending.rotation === rotation && pending.equalsLatest) return { kind: "repair", rotation };
+  if (rules.rotator.origin === "chosen" && pending.kind === "none")
+    return { kind: "reopen-pending", rotation };
+  const isOurs = pending.kind === "parked" && pending.rotation === rotation && pending.equalsLatest;
+  if (rules.rotator.origin === "chosen" && isOurs) return { kind: "repair", rotation };
   return stop(
     "foreign-version",
     `the provider refuses the latest version of ${rules.key}, and that is not the value keyturn made; ` +
@@ -180,11 +190,17 @@ function repair({ pending }: Observation, rotation: string, rules: Rules): Actio
 /** Only a slot whose present value is the replaced one, and not the one in use, is ever revoked. */
 function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   const { replaced, provider } = seen;
+  const [orphan] = provider?.orphans ?? [];
+  if (orphan !== undefined) return { kind: "revoke", credentialId: orphan };
   const old = replaced?.credentialId;
-  const other = old !== undefined && old !== latest.credentialId && rules.rotator.slots.includes(old);
-  if (!other || !rules.retire) return { kind: "close" };
+  if (!old || old === latest.credentialId || !isKnown(old, rules) || !rules.retire) return { kind: "close" };
   if (provider?.replaced === "unknown") return pause(seen);
   return provider?.replaced === "accepted" ? { kind: "revoke", credentialId: old } : { kind: "close" };
+}
+
+/** Of the target's slots; where there are none, any id that the provider has confirmed. */
+function isKnown(id: string, { rotator }: Rules): boolean {
+  return rotator.slots.length === 0 || rotator.slots.includes(id);
 }
 
 function pause(seen: Observation): Action {

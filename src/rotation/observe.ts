@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Fault, isFault } from "../errors.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
 import { unconfirmedDependents } from "../rollout/dependents.ts";
-import type { Acceptance, Credential, Providers } from "../rotators/rotator.ts";
+import type { Acceptance, Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
 import { lineageOf } from "./lineage.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
@@ -35,9 +35,16 @@ export interface Observed {
   readonly replaced: Held | undefined;
 }
 
+const places = ["latest", "pending", "replaced"] as const;
+type Place = (typeof places)[number];
+
 /** Name of the secret in which a candidate waits until it is published. */
 export function pendingName(name: string): string {
   return `${name}--pending`;
+}
+
+export function rotatorContext({ providers, clock }: RotationPorts, signal: AbortSignal): RotatorContext {
+  return { providers, now: clock.now(), signal };
 }
 
 export function vaultOf(secret: SecretPolicy, vaults: Vaults): KeyVault {
@@ -77,28 +84,53 @@ export async function observe(
   };
 }
 
-/** Asks the provider which of the values we hold it accepts. */
+/** Asks the provider which of the values we hold it accepts, and under which ids it knows them. */
 export async function lookAtProvider(
   secret: SecretPolicy,
   observed: Observed,
   ports: RotationPorts,
   signal: AbortSignal,
 ): Promise<Observed> {
-  const asked = (["latest", "pending", "replaced"] as const).flatMap((place) => {
+  const asked = places.flatMap((place) => {
     const credential = observed[place]?.credential;
     return credential ? [{ place, credential }] : [];
   });
   const known = asked.map(({ credential }) => credential);
-  const sighting = await secret.rotator.look(known, { providers: ports.providers, signal });
-  const answer = (place: string): Acceptance =>
-    sighting.accepts[asked.findIndex((entry) => entry.place === place)] ?? "unknown";
+  const sighting = await secret.rotator.look(known, rotatorContext(ports, signal));
+  const indexOf = (place: Place) => asked.findIndex((entry) => entry.place === place);
+  const answer = (place: Place): Acceptance => sighting.accepts[indexOf(place)] ?? "unknown";
   const provider: ProviderFacts = {
     latest: answer("latest"),
     pending: answer("pending"),
     replaced: answer("replaced"),
     missing: secret.rotator.slots.filter((slot) => !sighting.exists.includes(slot)),
+    orphans: sighting.orphans ?? [],
   };
-  return { ...observed, facts: { ...observed.facts, provider } };
+  const idOf = (place: Place) => sighting.ids?.[indexOf(place)];
+  return withIds({ ...observed, facts: { ...observed.facts, provider } }, idOf);
+}
+
+/** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
+function withIds(observed: Observed, idOf: (place: Place) => string | undefined): Observed {
+  const identified = (place: Place) => {
+    const held = observed[place];
+    const id = held?.credential?.id || idOf(place);
+    return held?.credential && id ? { ...held, credential: { ...held.credential, id } } : held;
+  };
+  const held = {
+    latest: identified("latest"),
+    pending: identified("pending"),
+    replaced: identified("replaced"),
+  };
+  const credentialId = (place: Place) => ({ credentialId: held[place]?.credential?.id });
+  const { latest, pending, replaced } = observed.facts;
+  const facts: Observation = {
+    ...observed.facts,
+    latest: latest.kind === "readable" ? { ...latest, ...credentialId("latest") } : latest,
+    pending: pending.kind === "parked" ? { ...pending, ...credentialId("pending") } : pending,
+    replaced: replaced && { ...replaced, ...credentialId("replaced") },
+  };
+  return { ...held, facts };
 }
 
 /** Looks which dependents are confirmed on the latest version. */
@@ -139,8 +171,12 @@ async function readLineage(
   return { facts, replaced: readsOld ? await vault.get(secret.name, facts.from.version, signal) : undefined };
 }
 
+/** Where there are no slots, the id is not in the text either: our record may name it, and the provider confirm it. */
 function hold(secret: SecretPolicy, stored: StoredSecret | undefined): Held | undefined {
-  return stored && { stored, credential: parse(secret.rotator, secret.template, stored.value) };
+  if (!stored) return undefined;
+  const parsed = parse(secret.rotator, secret.template, stored.value);
+  const id = parsed?.id || (secret.rotator.slots.length === 0 && readRecord(stored.tags).credential) || "";
+  return { stored, credential: parsed && { ...parsed, id } };
 }
 
 function latestFacts(

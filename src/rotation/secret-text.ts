@@ -36,7 +36,8 @@ export function render(rotator: BoundRotator, template: string, credential: Cred
 
 /**
  * The credential in a secret's text, or `undefined` if the text is not what the template would render for any
- * credential of this target. Tries each slot (or the one unnamed credential) and keeps the only match.
+ * credential of this target. If the text does not tell which slot it is for (a bare key), the id is `""`: the provider
+ * knows.
  */
 export function parse(rotator: BoundRotator, template: string, text: SecretValue): Credential | undefined {
   const candidates = rotator.slots.length > 0 ? rotator.slots : [""];
@@ -46,7 +47,9 @@ export function parse(rotator: BoundRotator, template: string, text: SecretValue
     const credential = { id: slot, value: new SecretValue(value) };
     return render(rotator, template, credential).equals(text) ? [credential] : [];
   });
-  return found.length === 1 ? found[0] : undefined;
+  const [first, ...others] = found;
+  if (!first || others.length === 0) return first;
+  return others.every(({ value }) => value.equals(first.value)) ? { id: "", value: first.value } : undefined;
 }
 
 function passwordFor(

@@ -32,7 +32,10 @@ export interface VersionFacts {
   readonly createdAt: Timestamp;
   readonly expiresAt: Timestamp | undefined;
   readonly record: VersionRecord;
-  /** Whose credential its text holds; `undefined` if it cannot be read or does not fit the template. */
+  /**
+   * Whose credential its text holds; `undefined` if it cannot be read or does not fit the template, `""` as long as only
+   * the provider can tell.
+   */
   readonly credentialId: string | undefined;
 }
 
@@ -70,6 +73,8 @@ export interface ProviderFacts {
   readonly replaced: Acceptance;
   /** Slots of the target that do not exist at the provider. */
   readonly missing: readonly string[];
+  /** Credentials that our own minting left behind. */
+  readonly orphans: readonly string[];
 }
 
 export interface DependentFacts {

@@ -37,6 +37,7 @@ type Target = z.infer<typeof Target>;
 export const postgresRole = defineRotator<Target>({
   id: "postgres-role",
   summary: "the password of a PostgreSQL role, or of two roles that take turns",
+  origin: "chosen",
   target: Target,
   // ALTER ROLE is one transaction: the next log-in sees it.
   propagation: 0,

@@ -31,6 +31,7 @@ const Target = z
 export const random = defineRotator({
   id: "random",
   summary: "a random text that no provider checks, such as a signing key",
+  origin: "chosen",
   target: Target,
   propagation: 0,
   roles: [],

@@ -1,11 +1,13 @@
 import type { z } from "zod";
-import type { Millis } from "../clock.ts";
+import type { Millis, Timestamp } from "../clock.ts";
+import { Fault } from "../errors.ts";
 import type { RandomInt } from "../providers/passwords.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { SecretValue } from "../secret-value.ts";
 
 /** What a provider accepts. The id is not secret: a role name, a key name, a key id. */
 export interface Credential {
+  /** `""`: not told by the secret's text; the provider knows. */
   readonly id: string;
   readonly value: SecretValue;
 }
@@ -19,6 +21,20 @@ export interface Sighting {
   readonly exists: readonly string[];
   /** For each credential asked about, in the same order. */
   readonly accepts: readonly Acceptance[];
+  /** For each asked about without an id: the id the provider has it under, found by comparing values. */
+  readonly ids?: readonly (string | undefined)[];
+  /** Ids of credentials that our own minting left behind an hour ago or more and nobody asked about: nobody holds them. */
+  readonly orphans?: readonly string[];
+}
+
+/** What a minted credential is made for. */
+export interface Minting {
+  /** `""` where there are no slots. */
+  readonly slot: string;
+  /** `keyturn:<vault>/<name>:<rotation>`, by which ours are known at the provider; where it has room for a name. */
+  readonly label: string;
+  /** When the new version will expire. */
+  readonly expiresAt: Timestamp;
 }
 
 /** The systems a rotator may talk to; built in `src/main.ts`. */
@@ -30,6 +46,7 @@ export type { RandomInt };
 
 export interface RotatorContext {
   readonly providers: Providers;
+  readonly now: Timestamp;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +54,25 @@ export interface RotatorContext {
  * What one kind of provider needs to be rotated. `T` is its target as the policy writes it. A rotator keeps no state
  * and decides nothing: it looks and acts on one target, and each act may be repeated. It throws only `Fault`s.
  */
-export interface RotatorDefinition<T> {
+export type RotatorDefinition<T> = Common<T> & (Chosen<T> | Minted<T>);
+
+/** We make the value: it is parked before the provider hears of it. */
+interface Chosen<T> {
+  readonly origin: "chosen";
+  /** Makes a value for a slot (`""` without slots). Pure but for `random`. */
+  choose(target: T, slot: string, random: RandomInt): Credential;
+  /** Makes the provider accept this credential; repeating it is harmless. */
+  apply(target: T, credential: Credential, context: RotatorContext): Promise<void>;
+}
+
+/** The provider makes the value: it is parked right after. */
+interface Minted<T> {
+  readonly origin: "minted";
+  /** Makes a new credential in a slot that is not in use, or beside the others. Never touches another one. */
+  mint(target: T, minting: Minting, context: RotatorContext): Promise<Credential>;
+}
+
+interface Common<T> {
   /** Its name in the policy. */
   readonly id: string;
   /** One line for `keyturn --help` and the documentation. */
@@ -57,12 +92,8 @@ export interface RotatorDefinition<T> {
   readonly template: string;
   /** Names usable in a template besides `{password}`; those that follow from target and credential id. */
   fields(target: T, credentialId: string): Readonly<Record<string, string>>;
-  /** Makes a value for a slot (`""` without slots). Pure but for `random`. */
-  choose(target: T, slot: string, random: RandomInt): Credential;
   /** Which credentials exist, and which of the known ones are accepted. Changes nothing. */
   look(target: T, known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
-  /** Makes the provider accept this credential; repeating it is harmless. */
-  apply(target: T, credential: Credential, context: RotatorContext): Promise<void>;
   /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
   verify(target: T, credential: Credential, context: RotatorContext): Promise<void>;
   /** Makes the provider refuse the credential with this id; success if it already does. */
@@ -72,6 +103,7 @@ export interface RotatorDefinition<T> {
 /** A rotator on one target: what the pipeline works with. Same methods, target already given. */
 export interface BoundRotator {
   readonly id: string;
+  readonly origin: "chosen" | "minted";
   readonly propagation: Millis;
   readonly overlap: "dual" | "single";
   readonly slots: readonly string[];
@@ -81,6 +113,7 @@ export interface BoundRotator {
   choose(slot: string, random: RandomInt): Credential;
   look(known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
   apply(credential: Credential, context: RotatorContext): Promise<void>;
+  mint(minting: Minting, context: RotatorContext): Promise<Credential>;
   verify(credential: Credential, context: RotatorContext): Promise<void>;
   revoke(credentialId: string, context: RotatorContext): Promise<void>;
 }
@@ -103,16 +136,35 @@ export function defineRotator<T>(rotator: RotatorDefinition<T>): Rotator {
 function bind<T>(rotator: RotatorDefinition<T>, target: T): BoundRotator {
   return {
     id: rotator.id,
+    origin: rotator.origin,
     propagation: rotator.propagation,
     template: rotator.template,
     overlap: rotator.overlap(target),
     slots: rotator.slots(target),
     owns: rotator.owns(target),
     fields: (credentialId) => rotator.fields(target, credentialId),
-    choose: (slot, random) => rotator.choose(target, slot, random),
+    ...makingOf(rotator, target),
     look: (known, context) => rotator.look(target, known, context),
-    apply: (credential, context) => rotator.apply(target, credential, context),
     verify: (credential, context) => rotator.verify(target, credential, context),
     revoke: (credentialId, context) => rotator.revoke(target, credentialId, context),
+  };
+}
+
+/** What the other origin does is never asked of this one: the decision knows the origin. */
+function makingOf<T>(
+  rotator: RotatorDefinition<T>,
+  target: T,
+): Pick<BoundRotator, "choose" | "apply" | "mint"> {
+  const never = (what: string) => () => {
+    throw new Fault("internal-error", `the rotator ${rotator.id} does not ${what}`);
+  };
+  if (rotator.origin === "minted") {
+    const mint: BoundRotator["mint"] = (minting, context) => rotator.mint(target, minting, context);
+    return { choose: never("choose"), apply: never("apply"), mint };
+  }
+  return {
+    choose: (slot, random) => rotator.choose(target, slot, random),
+    apply: (credential, context) => rotator.apply(target, credential, context),
+    mint: never("mint"),
   };
 }

@@ -20,6 +20,7 @@ export function vaultId(name: string): string {
 /** Rotators that do nothing: the policy only asks what they declare. */
 const idle = {
   summary: "does nothing",
+  origin: "chosen" as const,
   propagation: 0,
   roles: [],
   choose: (_target: unknown, slot: string) => ({ id: slot, value: new SecretValue("x") }),

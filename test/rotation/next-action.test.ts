@@ -29,7 +29,13 @@ function seen(change: Partial<Observation> = {}): Observation {
   return { now, latest: latest(), pending: { kind: "none" }, ...nothing, ...change };
 }
 
-const works: ProviderFacts = { latest: "accepted", pending: "refused", replaced: "unknown", missing: [] };
+const works: ProviderFacts = {
+  latest: "accepted",
+  pending: "refused",
+  replaced: "unknown",
+  missing: [],
+  orphans: [],
+};
 const intent = { mode: "routine", requestId: "q", at: now } as const;
 const parked = {
   kind: "parked",
@@ -263,6 +269,7 @@ describe("whatever can be seen", () => {
       pending: acceptance,
       replaced: acceptance,
       missing: fc.constantFrom([], ["orders_b"]),
+      orphans: fc.constant([]),
     }),
     unconfirmed: fc.constantFrom([], ["/g/one"]),
     slots: fc.constantFrom([], ["orders_a"], ["orders_a", "orders_b"]),

@@ -10,6 +10,7 @@ export function aRotator(change: Partial<BoundRotator> = {}): BoundRotator {
   const slots = change.slots ?? ["orders_a", "orders_b"];
   return {
     id: "test",
+    origin: "chosen",
     propagation: 60_000,
     overlap: slots.length === 1 ? "single" : "dual",
     slots,
@@ -24,6 +25,7 @@ export function aRotator(change: Partial<BoundRotator> = {}): BoundRotator {
     choose: (slot) => ({ id: slot, value: new SecretValue("chosen") }),
     look: async () => ({ exists: slots, accepts: [] }),
     apply: async () => {},
+    mint: async ({ slot }) => ({ id: slot, value: new SecretValue("minted") }),
     verify: async () => {},
     revoke: async () => {},
     ...change,

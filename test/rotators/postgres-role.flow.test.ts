@@ -39,7 +39,7 @@ function providers() {
 }
 
 function context() {
-  return { providers: providers(), signal: new AbortController().signal };
+  return { providers: providers(), now: Date.now(), signal: new AbortController().signal };
 }
 
 for (const count of [1, 2])

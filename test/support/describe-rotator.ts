@@ -18,7 +18,11 @@ export interface RotatorCase {
 /** What every rotator promises. A rotator's test hands itself over and adds only what is peculiar. */
 export function describeRotator(title: string, rotatorCase: RotatorCase): void {
   const { rotator, unchecked } = rotatorCase;
-  const context = (signal = new AbortController().signal) => ({ providers: rotatorCase.providers(), signal });
+  const context = (signal = new AbortController().signal) => ({
+    providers: rotatorCase.providers(),
+    now: Date.now(),
+    signal,
+  });
   const bind = async () => rotator.on(await rotatorCase.target());
   /** Promises that only a provider that checks values can show. */
   const checked = (promise: string, work: () => Promise<void>) =>

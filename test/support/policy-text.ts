@@ -11,6 +11,8 @@ export interface PolicyOptions {
   readonly overlap?: string;
   readonly settle?: string;
   readonly skew?: string;
+  /** BullMQ's job lock: how soon a killed worker's job is taken up again. */
+  readonly lock?: string;
   /** Further secrets, as the policy file writes them. */
   readonly secrets?: readonly object[];
 }
@@ -25,7 +27,7 @@ interface Database {
 export function policyText(azure: LocalAzure, options: PolicyOptions & Database): string {
   const { subscriptionId } = azure.state;
   const scope = `/subscriptions/${subscriptionId}/resourceGroups/apps`;
-  const { overlap = "5s", settle = "1s", skew = "1s" } = options;
+  const { overlap = "5s", settle = "1s", skew = "1s", lock = "5s" } = options;
   return stringify({
     version: 1,
     cloud: "custom",
@@ -34,7 +36,7 @@ export function policyText(azure: LocalAzure, options: PolicyOptions & Database)
     self: azure.groupId("core", "keyturn"),
     defaults: { validity: "90d", rotateBefore: "30d", overlap },
     rollout: { settle, skew, coalesce: skew, deadline: "1m" },
-    worker: { lock: "5s", stalledCheck: "1s", drain: "5s" },
+    worker: { lock, stalledCheck: "1s", drain: "5s" },
     secrets: [databaseSecret(azure, options), ...(options.secrets ?? [])],
   });
 }
