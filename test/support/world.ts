@@ -27,6 +27,8 @@ export interface World extends AsyncDisposable {
   readonly azure: LocalAzure;
   readonly arm: Arm;
   readonly redis: RedisServer;
+  /** Starts Redis again, empty, with the log-ins it had. */
+  restartRedis(): Promise<void>;
   readonly postgres: PostgresServer;
   readonly vault: VaultState;
   readonly workerIdentity: IdentityWithEnvironment;
@@ -71,7 +73,7 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
   const redis = stack.use(await startRedis({ acl: ["user default off"] }));
   const azure = stack.use(await startAzure({ nearExpiryDelay: options.nearExpiryDelay }));
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), azure.ca.pem]);
-  acceptTokensAtRedis(azure, redis);
+  const restartRedis = acceptTokensAtRedis(azure, redis);
   const logIn = await startPostgresLogin(azure.state, azure.tokens);
   stack.defer(() => logIn.close());
   const postgres = stack.use(await startDatabase(azure, logIn.port));
@@ -96,6 +98,7 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
     azure,
     arm,
     redis,
+    restartRedis,
     postgres,
     vault,
     workerIdentity: worker,
@@ -106,12 +109,24 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
   };
 }
 
-/** Azure Managed Redis checks tokens itself; a plain server is told each token as a further password of its principal. */
-function acceptTokensAtRedis(azure: LocalAzure, redis: RedisServer): void {
+/**
+ * Azure Managed Redis checks tokens itself; a plain server is told each token as a further password of its principal.
+ * A server that was started again has forgotten them: the function that comes back starts it and tells them anew.
+ */
+function acceptTokensAtRedis(azure: LocalAzure, redis: RedisServer): () => Promise<void> {
+  const told: string[][] = [];
+  const tell = (rule: string[]) => redis.admin("ACL", "SETUSER", ...rule);
   azure.tokens.onIssue.add(async ({ identity, audience, token }) => {
     if (!audience.startsWith("https://redis.azure.com")) return;
-    await redis.admin("ACL", "SETUSER", identity.principalId, "on", `>${token}`, "~*", "&*", "+@all");
+    const rule = [identity.principalId, "on", `>${token}`, "~*", "&*", "+@all"];
+    told.push(rule);
+    // A server that is away hears of it when it comes back.
+    await tell(rule).catch(() => {});
   });
+  return async () => {
+    await redis.restart();
+    for (const rule of told) await tell(rule);
+  };
 }
 
 async function startDatabase(azure: LocalAzure, ldapPort: number): Promise<PostgresServer> {
