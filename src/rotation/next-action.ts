@@ -91,7 +91,8 @@ function isUnrecordedManualRequest({ request }: Observation, latest: ReadableLat
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   if (startsByItself(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
   const { request } = seen;
-  if (request?.version !== undefined && request.version !== latest.version) {
+  const newer = request?.trigger === "manual" && request.version !== latest.version;
+  if (newer) {
     return { kind: "idle", until: dueAt(latest, rules), reason: "superseded" };
   }
   const somebodyWrote = request?.trigger === "new-version" && latest.lineage === "foreign" && !latest.first;
@@ -119,7 +120,7 @@ function beforePublish(seen: Observation, latest: ReadableLatest, rules: Rules):
     return stop("target-missing", `${rules.key}: not found at the provider: ${provider.missing.join(", ")}`);
   }
   if (provider.latest === "unknown") return pause(seen);
-  if (latest.lineage === "foreign" && provider.latest === "refused") {
+  if (latest.lineage === "foreign" && provider.latest === "refused" && !mayBeApplied(seen, latest, rules)) {
     return stop(
       "cannot-adopt",
       `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
@@ -137,11 +138,33 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
     return stop("slot-unknown", `${rules.key}: '${latest.credentialId}' is none of the policy's credentials`);
   }
   const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
-  if (!isCandidate(pending, rotation, slot)) return make;
+  if (!isCandidate(pending, rotation, slot)) return adopts(seen, latest, rules) ?? make;
   if (provider?.pending === "unknown") return pause(seen);
   if (provider?.pending === "accepted") return { kind: "publish", rotation };
   // A minted value that the provider does not have any more cannot be set there: only another one helps.
   return make.kind === "mint" ? make : { kind: "apply", rotation };
+}
+
+/** A single credential refuses what is latest from the moment that our candidate is set in its place. */
+function mayBeApplied({ pending, provider }: Observation, latest: ReadableLatest, rules: Rules): boolean {
+  const slot = freeSlot(latest.credentialId, rules);
+  const isOurs = slot !== undefined && isCandidate(pending, latest.rotation, slot);
+  return isOurs && provider?.pending !== "refused";
+}
+
+/**
+ * What stands against replacing a value that somebody else wrote; nothing once a candidate is parked: the value was seen
+ * to work then, and a single credential stops working the moment its candidate is applied.
+ */
+function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+  const { provider } = seen;
+  if (provider?.latest === "unknown") return pause(seen);
+  if (latest.lineage === "ours" || provider?.latest === "accepted") return undefined;
+  return stop(
+    "cannot-adopt",
+    `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
+      "store a value that works, then ask again",
+  );
 }
 
 /** Parked by this rotation, for the slot that is free now, and not the value that is latest already. */

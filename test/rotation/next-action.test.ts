@@ -152,6 +152,34 @@ describe("before the publish", () => {
     expect(nextAction(refused, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
   });
 
+  test("once its candidate is parked, a single credential may be refused: it is applied, and published", () => {
+    const refused = { ...works, latest: "refused" } as const;
+    const single = aRule({ slots: ["orders_a"] });
+    const inPlace = { ...parked, credentialId: "orders_a" };
+    const ready = seen({ latest: latest({ record: { intent } }), pending: inPlace, provider: refused });
+    expect(nextAction(ready, single)).toEqual({ kind: "apply", rotation });
+    const applied = { ...ready, provider: { ...refused, pending: "accepted" } } as const;
+    expect(nextAction(applied, single)).toEqual({ kind: "publish", rotation });
+  });
+
+  test("the news of an older version is as good as that of the latest: it may have been merged with it", () => {
+    const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
+    const request = { trigger: "new-version", mode: "routine", requestId: "q", version: one } as const;
+    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({ kind: "write-intent", mode: "roll" });
+  });
+
+  test("a single credential that refuses an adopted value because ours is set already is published", () => {
+    const single = aRule({ slots: ["orders_a"] });
+    const pending = { ...parked, credentialId: "orders_a" } as const;
+    const found = seen({ latest: latest({ record: { intent } }), pending });
+    const facts = { ...works, latest: "refused", pending: "accepted" } as const;
+    expect(nextAction({ ...found, provider: facts }, single)).toEqual({ kind: "publish", rotation });
+    const unsure = { ...facts, pending: "unknown" } as const;
+    expect(nextAction({ ...found, provider: unsure }, single)).toMatchObject({ kind: "wait" });
+    const neither = { ...facts, pending: "refused" } as const;
+    expect(nextAction({ ...found, provider: neither }, single)).toMatchObject({ code: "cannot-adopt" });
+  });
+
   test("a role that does not exist at the provider needs a person", () => {
     const missing = { ...works, missing: ["orders_b"] };
     const ready = seen({ latest: latest({ record: { intent } }), provider: missing });
