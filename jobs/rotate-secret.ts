@@ -12,7 +12,7 @@ import {
 import { type Act, act } from "../src/rotation/act.ts";
 import { describeAction } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/decide.ts";
-import type { Action } from "../src/rotation/next-action.ts";
+import { type Action, isOpenPublished } from "../src/rotation/next-action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/observe.ts";
 import type { Request } from "../src/rotation/state.ts";
 import { attribute } from "../src/telemetry/names.ts";
@@ -168,10 +168,10 @@ function requestOf({ trigger, mode, requestId, version }: RotateSecret): Request
 function rotationOf({ facts }: Observed, action: Action): string {
   if ("rotation" in action) return action.rotation;
   if (facts.latest.kind !== "readable") return "";
-  const { lineage, record, rotation } = facts.latest;
-  return lineage === "ours" && record.rotation && record.intent?.mode !== "routine"
-    ? record.rotation
-    : rotation;
+  const { latest } = facts;
+  return isOpenPublished(latest) || !latest.record.intent
+    ? (latest.record.rotation ?? latest.rotation)
+    : latest.rotation;
 }
 
 function isAct(action: Act | Pause): action is Act {

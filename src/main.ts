@@ -1,103 +1,43 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { createRestartGroup } from "../jobs/restart-group.ts";
 import { createRollDependents } from "../jobs/roll-dependents.ts";
 import { createRotateSecret } from "../jobs/rotate-secret.ts";
 import { createSweepVaults } from "../jobs/sweep-vaults.ts";
-import { type CloudEndpoints, endpointsOf, redisScope, vaultScope } from "./azure/clouds.ts";
-import { createContainerGroups } from "./azure/container-instances.ts";
-import { createVaults } from "./azure/key-vault.ts";
-import { createCredential, type ManagedIdentity } from "./azure/managed-identity.ts";
+import { vaultScope } from "./azure/clouds.ts";
+import type { ManagedIdentity } from "./azure/managed-identity.ts";
 import type { MessageSource } from "./azure/message-source.ts";
 import { createMessageSource } from "./azure/service-bus.ts";
 import { systemClock as clock } from "./clock.ts";
-import { checkCloud, type ClientConfig, environment, readConfig, type WorkerConfig } from "./config.ts";
+import type { CommandLine, Session } from "./cli/dependencies.ts";
+import { runCommandLine } from "./cli/program.ts";
+import { type Base, openBase, openRedis, readPolicy } from "./compose.ts";
+import { environment, readConfig, readVaultUrls, type WorkerConfig } from "./config.ts";
 import { Fault, toFault } from "./errors.ts";
 import { createIntake } from "./intake/receive.ts";
 import { createLifecycle, type Opening, stopOnSignals } from "./lifecycle.ts";
 import { createLog, type Log } from "./log.ts";
-import { loadPolicy } from "./policy/load.ts";
-import type { Policy } from "./policy/policy.ts";
+import { policyJsonSchema } from "./policy/schema.ts";
 import { startProbes } from "./probes.ts";
-import { createPostgres } from "./providers/postgres.ts";
 import type { JobDefinitions } from "./queue/contracts.ts";
+import { deadLetters } from "./queue/dead-letters.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
-import { connectRedis, type RedisConnections } from "./queue/redis.ts";
+import type { RedisConnections } from "./queue/redis.ts";
 import { announceReplica } from "./queue/replicas.ts";
 import { startRuntime } from "./queue/runtime.ts";
 import { keepSchedules } from "./queue/schedules.ts";
 import { safeTelemetry } from "./queue/telemetry.ts";
-import { rotators } from "./rotators/index.ts";
+import { watchProgress } from "./queue/watch.ts";
 import type { RotationPorts } from "./rotation/observe.ts";
+import { statusOf } from "./rotation/status.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
-import { createScrubber, type Scrubber } from "./telemetry/scrubber.ts";
+import { createScrubber } from "./telemetry/scrubber.ts";
 import { startTelemetry } from "./telemetry/start.ts";
 
 const version = "0.1.0";
 
-/** What the worker and the commands have in common: the policy, the identity, and the systems behind their ports. */
-interface Base {
-  readonly config: ClientConfig;
-  readonly policy: Policy;
-  readonly log: Log;
-  readonly scrubber: Scrubber;
-  readonly cloud: CloudEndpoints;
-  readonly credential: ManagedIdentity;
-  readonly ports: RotationPorts;
-}
-
-async function openBase<C extends ClientConfig>(
-  config: C,
-  log: Log,
-  scrubber: Scrubber,
-): Promise<Base & { config: C }> {
-  const policy = await readPolicy(config);
-  const endpoints = checkCloud(config, policy.cloud);
-  const cloud = endpointsOf(policy.cloud, endpoints?.resourceManager);
-  const credential = createCredential({ clientId: config.clientId, clock });
-  const token = async (scope: string, signal?: AbortSignal) =>
-    (await credential.getToken(scope, signal ? { abortSignal: signal } : {})).token;
-  const ports: RotationPorts = {
-    policy,
-    clock,
-    vaults: createVaults(policy.vaults, {
-      credential,
-      // A vault of one's own is not under the domain that its challenge names.
-      verifyChallenge: policy.cloud !== "custom",
-      learn: scrubber.learn,
-    }),
-    groups: createContainerGroups({
-      credential,
-      endpoint: cloud.resourceManager,
-      scope: cloud.managementScope,
-    }),
-    providers: { postgres: createPostgres({ token: (signal) => token(cloud.databaseScope, signal) }) },
-  };
-  return { config, policy, log, scrubber, cloud, credential, ports };
-}
-
-/** @throws Fault `invalid-config` if the file cannot be read, `invalid-policy` with every problem and its line */
-async function readPolicy({ policyFile, endpoints }: ClientConfig): Promise<Policy> {
-  const text = await readFile(policyFile, "utf8").catch((cause: unknown) => {
-    throw new Fault("invalid-config", `KEYTURN_POLICY: ${policyFile} cannot be read`, { cause });
-  });
-  return loadPolicy(text, {
-    file: policyFile,
-    rotators,
-    ...(endpoints.vaults && { vaultUrls: endpoints.vaults }),
-  });
-}
-
-function openRedis({ config, credential, log }: Base): RedisConnections {
-  const { tls, host, port } = config.redis;
-  return connectRedis({
-    url: `${tls ? "rediss" : "redis"}://${host}:${port}`,
-    getToken: () => credential.getToken(redisScope),
-    log,
-    clock,
-  });
-}
+/** How long a command waits for Redis. */
+const patience = 10_000;
 
 /** The worker's life: opens in order, waits for the end, closes in reverse. Resolves with the exit code. */
 async function work(): Promise<number> {
@@ -131,7 +71,8 @@ async function openWorker(
     await startProbes({
       ...config.probes,
       checks: readiness(credential, redis, source),
-      alive: () => !stopping.aborted || true,
+      // The probes answer at all: the event loop turns. What is away comes back without our being killed.
+      alive: () => true,
       metricsHandler: telemetry.metricsHandler,
       clock,
       log,
@@ -202,4 +143,53 @@ function readiness(credential: ManagedIdentity, redis: RedisConnections, source:
   };
 }
 
-process.exitCode = await work();
+/** What commands work with, on a person's machine or in the worker's container. */
+async function openSession(): Promise<Session> {
+  const scrubber = createScrubber({ clock });
+  const config = readConfig(environment(), "client");
+  const log = createLog("silent", undefined, scrubber.scrub);
+  const base = await openBase(config, log, scrubber);
+  const { policy, ports } = base;
+  const redis = openRedis(base);
+  const { enqueue, close } = createEnqueue({ redis, policy: policy.digest });
+  await redis.whenReady(patience);
+  return {
+    policy,
+    enqueue,
+    deadLetters: deadLetters(redis),
+    watch: (signal) => watchProgress(redis, { signal, clock }),
+    statusOf: (secret, signal) => statusOf(secret, ports, signal),
+    latestVersion: async ({ vault, name }, signal) =>
+      (await ports.vaults.get(vault.name)?.latest(name, signal))?.version,
+    async [Symbol.asyncDispose]() {
+      await close();
+      await redis.close();
+    },
+  };
+}
+
+async function main(): Promise<number> {
+  const interrupted = new AbortController();
+  const line: CommandLine = {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+    colour: process.stdout.isTTY === true && !environment().NO_COLOR,
+    clock,
+    interrupted: interrupted.signal,
+    actor: environment().USER ?? hostname(),
+    newRequestId: randomUUID,
+    runWorker: work,
+    openSession() {
+      process.once("SIGINT", () => interrupted.abort());
+      return openSession();
+    },
+    async checkPolicy(file) {
+      const vaultUrls = readVaultUrls(environment());
+      return readPolicy(file, vaultUrls);
+    },
+    policySchema: policyJsonSchema,
+  };
+  return runCommandLine(line, version, process.argv.slice(2));
+}
+
+process.exitCode = await main();

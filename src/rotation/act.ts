@@ -11,6 +11,7 @@ import {
   type Held,
   type Observed,
   type RotationPorts,
+  labelOf,
   pendingName,
   rotatorContext,
   vaultOf,
@@ -84,7 +85,7 @@ function park(scene: Scene, slot: string, rotation: string): Promise<void> {
 /** The provider makes the value, and it is parked at once: until then only the provider has it. */
 async function mint(scene: Scene, slot: string, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
-  const label = `keyturn:${secret.key}:${rotation}`;
+  const label = `${labelOf(secret)}:${rotation}`;
   const expiresAt = ports.clock.now() + secret.validity;
   const credential = await secret.rotator.mint({ slot, label, expiresAt }, rotatorContext(ports, signal));
   await keep(scene, credential, rotation);

@@ -47,6 +47,11 @@ export function rotatorContext({ providers, clock }: RotationPorts, signal: Abor
   return { providers, now: clock.now(), signal };
 }
 
+/** What the names of our credentials begin with at providers that name them. */
+export function labelOf({ key }: SecretPolicy): string {
+  return `keyturn:${key}`;
+}
+
 export function vaultOf(secret: SecretPolicy, vaults: Vaults): KeyVault {
   const vault = vaults.get(secret.vault.name);
   if (!vault) throw new Fault("unknown-vault", `no vault named ${secret.vault.name}`, { secret: secret.key });
@@ -96,7 +101,8 @@ export async function lookAtProvider(
     return credential ? [{ place, credential }] : [];
   });
   const known = asked.map(({ credential }) => credential);
-  const sighting = await secret.rotator.look(known, rotatorContext(ports, signal));
+  const context = { ...rotatorContext(ports, signal), label: labelOf(secret) };
+  const sighting = await secret.rotator.look(known, context);
   const indexOf = (place: Place) => asked.findIndex((entry) => entry.place === place);
   const answer = (place: Place): Acceptance => sighting.accepts[indexOf(place)] ?? "unknown";
   const provider: ProviderFacts = {

@@ -165,7 +165,10 @@ describe("before the publish", () => {
   test("the news of an older version is as good as that of the latest: it may have been merged with it", () => {
     const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
     const request = { trigger: "new-version", mode: "routine", requestId: "q", version: one } as const;
-    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({ kind: "write-intent", mode: "roll" });
+    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({
+      kind: "write-intent",
+      mode: "roll",
+    });
   });
 
   test("a single credential that refuses an adopted value because ours is set already is published", () => {

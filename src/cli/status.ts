@@ -1,0 +1,77 @@
+import { findSecretByKey } from "../policy/lookup.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import type { SecretStatus } from "../rotation/status.ts";
+import { type CommandLine, exitCode, type Session } from "./dependencies.ts";
+import { colours, relative, table } from "./output.ts";
+import { unknownSecret } from "./unknown-secret.ts";
+
+export interface StatusOptions {
+  readonly json?: boolean;
+}
+
+/** Looks made at the same time: enough to be quick with hundreds of secrets, too few to be throttled. */
+const lanes = 8;
+
+/** What is there, what is due, what is under way, who has to decide. */
+export async function status(
+  line: CommandLine,
+  key: string | undefined,
+  { json }: StatusOptions,
+): Promise<number> {
+  await using session = await line.openSession();
+  const { policy } = session;
+  const found = key === undefined ? undefined : findSecretByKey(policy, key);
+  if (key !== undefined && !found) return unknownSecret(line, policy, key);
+  const rows = await lookAt(session, found ? [found] : policy.secrets, line.interrupted);
+  line.out(json ? JSON.stringify(rows.map(withTimes), undefined, 2) : print(line, rows));
+  return rows.some(needsAttention) ? exitCode.attention : exitCode.done;
+}
+
+async function lookAt(
+  session: Session,
+  secrets: readonly SecretPolicy[],
+  signal: AbortSignal,
+): Promise<SecretStatus[]> {
+  const rows: SecretStatus[] = [];
+  const left = [...secrets.entries()];
+  const lane = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const [index, secret] = next;
+      rows[index] = await session.statusOf(secret, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return rows;
+}
+
+function needsAttention({ state }: SecretStatus): boolean {
+  return state === "due" || state === "needs-human" || state === "unreachable";
+}
+
+function print(line: CommandLine, rows: readonly SecretStatus[]): string {
+  const colour = colours(line);
+  const paint = {
+    ok: colour.green,
+    due: colour.yellow,
+    open: colour.cyan,
+    "needs-human": colour.red,
+    unreachable: colour.red,
+  };
+  return table(
+    ["SECRET", "STATE", "VERSION", "AGE", "EXPIRES", "NEXT"],
+    rows.map((row) => [
+      row.secret,
+      paint[row.state](row.state),
+      row.version?.slice(0, 8) ?? "-",
+      relative(row.createdAt, line.clock),
+      relative(row.expiresAt, line.clock),
+      row.next,
+    ]),
+  );
+}
+
+/** Times as ISO 8601, for machines. */
+function withTimes({ createdAt, expiresAt, dueAt, ...row }: SecretStatus): object {
+  const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
+  return { ...row, createdAt: iso(createdAt), expiresAt: iso(expiresAt), dueAt: iso(dueAt) };
+}

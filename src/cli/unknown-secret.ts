@@ -1,0 +1,9 @@
+import type { Policy } from "../policy/policy.ts";
+import { type CommandLine, exitCode } from "./dependencies.ts";
+
+/** Says which secrets there are, since the likeliest cause is a slip of the keyboard. */
+export function unknownSecret(line: CommandLine, policy: Policy, key: string): number {
+  const known = policy.secrets.map((secret) => secret.key);
+  line.err(`the policy names no secret ${key}; it names ${known.join(", ") || "none"}`);
+  return exitCode.usage;
+}
