@@ -38,7 +38,7 @@ const mayImport: Record<string, readonly string[]> = {
   "src/log": ["src/errors", "src/telemetry"],
   "src/telemetry": ground,
   "src/azure": telemetry,
-  "src/providers": telemetry,
+  "src/providers": [...telemetry, "src/azure"],
   "src/rotators": ["src/errors", "src/secret-value", "src/clock", "src/providers", "src/azure"],
   "src/policy": ["src/errors", "src/clock", "src/azure", "src/rotators"],
   "src/rollout": [...telemetry, "src/azure", "src/policy", "src/rotation"],
@@ -113,7 +113,7 @@ function projectImports(file: string): string[] {
 
 function isForRotators(name: string): boolean {
   if (name === "zod" || /^src\/(errors|secret-value|clock)\.ts$/.test(name)) return true;
-  return name === "src/rotators/rotator.ts" || name.startsWith("src/providers/");
+  return name === "src/rotators/rotator.ts" || /^src\/(providers|azure)\//.test(name);
 }
 
 test("time and chance come from the clock and from node:crypto", () => {

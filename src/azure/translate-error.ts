@@ -59,6 +59,8 @@ const advice: Readonly<Record<string, string>> = {
     "an access policy or an Azure Policy of the vault refuses this; `keyturn doctor` tells which",
   ForbiddenByFirewall: "allow keyturn's network in the firewall of the vault",
   ForbiddenByConnection: "the vault takes calls through its private endpoint only",
+  Authorization_RequestDenied:
+    "give keyturn's identity the app role Application.ReadWrite.OwnedBy and make it an owner of the application",
   ObjectIsDeletedButRecoverable: "a deleted secret holds this name; recover or purge it",
 };
 

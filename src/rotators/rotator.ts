@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
+import type { Graph } from "../azure/graph.ts";
 import type { RandomInt } from "../providers/passwords.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { SecretValue } from "../secret-value.ts";
@@ -40,6 +41,7 @@ export interface Minting {
 /** The systems a rotator may talk to; built in `src/main.ts`. */
 export interface Providers {
   readonly postgres: Postgres;
+  readonly graph: Graph;
 }
 
 export type { RandomInt };
@@ -48,6 +50,8 @@ export interface RotatorContext {
   readonly providers: Providers;
   readonly now: Timestamp;
   readonly signal: AbortSignal;
+  /** `keyturn:<vault>/<name>`: what our names at the provider begin with for the secret that is looked at. */
+  readonly label?: string;
 }
 
 /**

@@ -7,6 +7,7 @@ export const attribute = {
   rotator: "keyturn.rotator",
   credential: "keyturn.credential",
   group: "keyturn.group",
+  resource: "keyturn.resource",
   stage: "keyturn.stage",
   trigger: "keyturn.trigger",
   mode: "keyturn.mode",

@@ -1,9 +1,10 @@
 import { Hono } from "hono";
-import { azureError } from "./http.ts";
+import { answerClientCredentials } from "./client-credentials.ts";
+import { azureError, withFaults } from "./http.ts";
 import type { AzureState, HttpService } from "./state.ts";
 import type { TokenAuthority } from "./tokens.ts";
 
-/** The OpenID documents of the tenant: what the Azure CLI and token libraries ask an authority for. */
+/** Tokens for applications that show a client secret, and the OpenID documents that token libraries ask for. */
 export function createAuthority(state: AzureState, tokens: TokenAuthority): HttpService {
   const app = new Hono({ strict: false });
   const configuration = (url: string) => {
@@ -37,8 +38,12 @@ export function createAuthority(state: AzureState, tokens: TokenAuthority): Http
   app.on("GET", ["/:tenant/discovery/keys", "/:tenant/discovery/v2.0/keys"], async (context) =>
     context.json(await tokens.jwks()),
   );
+  app.post("/:tenant/oauth2/v2.0/token", async (context) => {
+    const form = Object.fromEntries(new URLSearchParams(await context.req.text()));
+    return await answerClientCredentials(state, tokens, context.req.param("tenant"), form);
+  });
   app.notFound((context) => azureError(404, "NotFound", `There is no ${context.req.path} here.`));
-  return async (request) => await app.fetch(request);
+  return withFaults(state, "authority", async (request) => await app.fetch(request));
 }
 
 function isTenant(state: AzureState, name: string): boolean {

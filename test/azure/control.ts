@@ -13,6 +13,8 @@ export interface ControlParts {
 
 const services = [
   "identity",
+  "authority",
+  "graph",
   "key-vault",
   "resource-manager",
   "service-bus",
@@ -28,6 +30,7 @@ const NewFault = z.strictObject({
   retryAfter: z.number().nonnegative().optional(),
   delay: z.number().nonnegative().optional(),
   code: z.string().optional(),
+  message: z.string().optional(),
   times: z.int().min(-1).default(1),
 });
 
@@ -52,7 +55,7 @@ const MessageRequest = z.strictObject({
 
 const help = `The local Azure's control endpoint.
 
-PUT    /faults        {service, match?, position?, status?, retryAfter?, delay?, code?, times?} -> 201 {id, ...}
+PUT    /faults        {service, match?, position?, status?, retryAfter?, delay?, code?, message?, times?} -> 201 {id, ...}
                       service:  ${services.join(" | ")}
                       match:    regular expression over "METHOD /path" or "operation entity"
                       position: before (nothing happens) | after (it happened, other answer) | lost (it happened, cut)

@@ -3,6 +3,8 @@ export interface FaultRule {
   readonly id: string;
   readonly service:
     | "identity"
+    | "authority"
+    | "graph"
     | "key-vault"
     | "resource-manager"
     | "service-bus"
@@ -19,6 +21,8 @@ export interface FaultRule {
   /** Milliseconds to wait first. */
   readonly delay?: number;
   readonly code?: string;
+  /** Text of the answer; some services have one code for many things. */
+  readonly message?: string;
   /** How often it still applies; -1 = until removed. */
   times: number;
 }

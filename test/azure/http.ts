@@ -107,9 +107,8 @@ function answer(rule: FaultRule, record: (status: number) => void): Response {
   record(rule.status ?? 0);
   if (!rule.status) throw new ConnectionCut(rule.id);
   const headers = rule.retryAfter === undefined ? undefined : { "retry-after": String(rule.retryAfter) };
-  return azureError(rule.status, rule.code ?? "FaultInjected", "A fault was switched on for this call.", {
-    headers,
-  });
+  const { status, code = "FaultInjected", message = "A fault was switched on for this call." } = rule;
+  return azureError(status, code, message, { headers });
 }
 
 /** The `oid` of the caller's token, unverified: for the call record only. */

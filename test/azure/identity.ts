@@ -99,7 +99,8 @@ export function isUserAssigned(identity: Identity): boolean {
   return /\/Microsoft\.ManagedIdentity\/userAssignedIdentities\//i.test(identity.resourceId);
 }
 
-function isKnownResource(resource: string): boolean {
+/** Whether tokens can be had for it in this tenant. */
+export function isKnownResource(resource: string): boolean {
   return resources.has(resource.replace(/\/+$/, "")) || /^(api:\/\/)?[0-9a-f-]{36}$/i.test(resource);
 }
 

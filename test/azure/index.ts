@@ -7,6 +7,7 @@ import { createAuthority } from "./authority.ts";
 import { type Containers, type ContainersOptions, createContainers } from "./container-instances.ts";
 import { createControl } from "./control.ts";
 import { createEventGrid } from "./event-grid.ts";
+import { createGraph } from "./graph.ts";
 import { createEnvironments } from "./identity-environment.ts";
 import { createKeyVault } from "./key-vault.ts";
 import { startPostgresLogin } from "./postgres-login.ts";
@@ -16,6 +17,8 @@ import * as resources from "./resources.ts";
 import { queueId, type ServiceBusServer, startServiceBus } from "./service-bus/server.ts";
 import { createServe } from "./serve.ts";
 import {
+  type ApplicationState,
+  type AppRoleAssignment,
   createState,
   type AzureState,
   type EmitVaultEvent,
@@ -31,7 +34,7 @@ export interface AzureOptions {
   readonly clock?: Clock;
   /** Fixed ports; whatever is left out gets a free one. */
   readonly ports?: Partial<
-    Record<"resourceManager" | "authority" | "control" | "serviceBus" | "postgresLogin", number>
+    Record<"resourceManager" | "authority" | "graph" | "control" | "serviceBus" | "postgresLogin", number>
   >;
   /** From a write with less than 30 days to live to its `SecretNearExpiry`. Default 1 s. */
   readonly nearExpiryDelay?: Millis;
@@ -46,7 +49,7 @@ export interface LocalAzure extends AsyncDisposable {
   readonly ca: Certificates["ca"];
   /** Key and certificate of `localhost`, for further servers. */
   readonly tls: { readonly key: string; readonly cert: string };
-  readonly urls: Readonly<Record<"resourceManager" | "authority" | "control", string>>;
+  readonly urls: Readonly<Record<"resourceManager" | "authority" | "graph" | "control", string>>;
   /** Emits an event of a vault as the vault itself would. */
   readonly emit: EmitVaultEvent;
   readonly containers: Containers;
@@ -63,6 +66,10 @@ export interface LocalAzure extends AsyncDisposable {
   addQueue(name: string, options?: resources.QueueOptions): QueueState;
   /** @throws Error for a role or principal that does not exist */
   grant(principalId: string, role: string, scope: string): void;
+  /** An Entra application with its service principal. */
+  addApplication(name: string, owners?: readonly string[]): ApplicationState;
+  /** Gives a principal one of Microsoft Graph's app roles. */
+  grantAppRole(principalId: string, role: AppRoleAssignment["role"]): void;
   subscribe(subscription: EventSubscription): void;
   /** Endpoints as the worker takes them with `cloud: custom`. */
   workerEnvironment(): Record<string, string>;
@@ -136,6 +143,7 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
   const postgresLogin = await startPostgresLogin(state, tokens, { port: ports.postgresLogin });
   stack.defer(() => postgresLogin.close());
   const authority = await serve(createAuthority(state, tokens), { tls, port: ports.authority });
+  const graph = await serve(createGraph(state, tokens), { tls, port: ports.graph });
   const environmentFor = createEnvironments(state, tokens, serve, ca.file);
   const containers = createContainers(state, {
     ...options.containers,
@@ -157,14 +165,24 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
     serviceBus,
     serviceBusHost: `localhost:${serviceBus.port}`,
     postgresLoginPort: postgresLogin.port,
-    urls: { resourceManager: resourceManager.url, authority: authority.url, control: control.url },
+    urls: {
+      resourceManager: resourceManager.url,
+      authority: authority.url,
+      graph: graph.url,
+      control: control.url,
+    },
   };
 }
 
 function stateVerbs(
   state: AzureState,
-): Pick<LocalAzure, "addQueue" | "grant" | "subscribe" | "vaultId" | "groupId" | "queueId"> {
+): Pick<
+  LocalAzure,
+  "addQueue" | "grant" | "addApplication" | "grantAppRole" | "subscribe" | "vaultId" | "groupId" | "queueId"
+> {
   return {
+    addApplication: (name, owners) => resources.addApplication(state, name, owners),
+    grantAppRole: (principalId, role) => void state.appRoles.push({ principalId, role }),
     addQueue: (name, options) => resources.addQueue(state, name, options),
     grant: (principalId, role, scope) => resources.grant(state, principalId, role, scope),
     subscribe: (subscription) => void state.eventSubscriptions.push(subscription),
@@ -182,8 +200,7 @@ function workerEnvironment({
   const vaults = [...state.vaults.values()].map((vault) => `${vault.name}=${vault.url}`);
   return {
     KEYTURN_RESOURCE_MANAGER: urls.resourceManager,
-    // There is no directory service yet; its calls get a clear 404 from the authority.
-    KEYTURN_GRAPH: urls.authority,
+    KEYTURN_GRAPH: urls.graph,
     KEYTURN_AUTHORITY: urls.authority,
     KEYTURN_VAULTS: vaults.join(","),
     KEYTURN_SERVICEBUS: serviceBusHost,

@@ -40,6 +40,7 @@ async function main(): Promise<void> {
     resourceManager: port(2),
     serviceBus: port(3),
     postgresLogin: port(6),
+    graph: port(7),
   };
   await using azure = await startAzure({ ports });
   azure.state.limits = limits;

@@ -1,8 +1,16 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Millis } from "../../src/clock.ts";
 import { identityId, vaultId } from "./resource-ids.ts";
 import { isKnownRole } from "./roles.ts";
-import type { AzureState, Identity, QueueState, VaultPolicy, VaultState } from "./state.ts";
+import type {
+  ApplicationState,
+  AzureState,
+  Identity,
+  PasswordState,
+  QueueState,
+  VaultPolicy,
+  VaultState,
+} from "./state.ts";
 
 /** What somebody would make in the portal, put straight into the state. */
 export function addIdentity(state: AzureState, name: string): Identity {
@@ -15,6 +23,60 @@ export function addIdentity(state: AzureState, name: string): Identity {
   state.identities.set(identity.principalId, identity);
   return identity;
 }
+
+/** An application with its service principal in the tenant, and no client secret yet. */
+export function addApplication(
+  state: AzureState,
+  displayName: string,
+  owners: readonly string[] = [],
+): ApplicationState {
+  // A service principal is a principal like any other; it just has no resource behind it.
+  const { principalId, clientId } = addIdentity(state, displayName);
+  const application: ApplicationState = {
+    objectId: randomUUID(),
+    appId: clientId,
+    displayName,
+    owners,
+    principalId,
+    passwords: [],
+    passwordLimit: undefined,
+  };
+  state.applications.set(application.objectId, application);
+  return application;
+}
+
+export interface PasswordOptions {
+  readonly displayName?: string | null;
+  readonly value?: string;
+  /** Milliseconds since the epoch; default now, and two years later, as Entra has it. */
+  readonly start?: number;
+  readonly end?: number;
+  readonly worksFrom?: number;
+  /** What old client secrets have: no hint. */
+  readonly hint?: null;
+}
+
+/** A client secret, made in the portal or through Graph. */
+export function addPassword(
+  state: AzureState,
+  application: ApplicationState,
+  options: PasswordOptions = {},
+): PasswordState {
+  const { displayName = null, value = newClientSecret(), start = state.clock.now() } = options;
+  const { end = start + twoYears, worksFrom = state.clock.now() } = options;
+  const hint = options.hint === null ? null : value.slice(0, 3);
+  const password: PasswordState = { keyId: randomUUID(), displayName, hint, value, start, end, worksFrom };
+  application.passwords.push(password);
+  return password;
+}
+
+/** 40 characters of those that Entra uses, the tilde among them. */
+function newClientSecret(): string {
+  const text = randomBytes(30).toString("base64url").replaceAll("_", "~");
+  return `${text.slice(0, 3)}8Q~${text.slice(6)}`;
+}
+
+const twoYears: Millis = 2 * 365 * 24 * 3600 * 1000;
 
 export interface VaultOptions {
   readonly resourceGroup?: string;

@@ -1,6 +1,8 @@
 import type { Clock } from "../../src/clock.ts";
+import type { ApplicationState, AppRoleAssignment } from "./entra-state.ts";
 import type { CallRecord, FaultRule } from "./fault-rule.ts";
 
+export type { ApplicationState, AppRoleAssignment, PasswordState } from "./entra-state.ts";
 export type { CallRecord, FaultRule } from "./fault-rule.ts";
 
 /**
@@ -16,6 +18,12 @@ export interface AzureState {
   readonly roleAssignments: RoleAssignment[];
   /** By name in lower case: those made by PUT; others exist because something is in them. */
   readonly resourceGroups: Map<string, ResourceGroupState>;
+  /** Entra applications, by object id. */
+  readonly applications: Map<string, ApplicationState>;
+  /** Microsoft Graph's app roles that a principal holds. */
+  readonly appRoles: AppRoleAssignment[];
+  /** Milliseconds until a new client secret works. Entra takes seconds; tests want none, or many. */
+  passwordDelay: number;
   /** PostgreSQL role name -> principal id of the identity that may log in as it with a token. */
   readonly postgresRoles: Map<string, string>;
   /** By vault name. */
@@ -218,6 +226,9 @@ export function createState(
     identities: new Map(),
     roleAssignments: [],
     resourceGroups: new Map(),
+    applications: new Map(),
+    appRoles: [],
+    passwordDelay: 0,
     postgresRoles: new Map(),
     vaults: new Map(),
     groups: new Map(),

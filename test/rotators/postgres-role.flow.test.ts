@@ -6,6 +6,7 @@ import { cryptoRandomInt } from "../../src/providers/passwords.ts";
 import { postgresRole } from "../../src/rotators/postgres-role.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator, leakOf } from "../support/describe-rotator.ts";
+import { providersWith } from "../support/providers.ts";
 import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
 
 const exporter = new InMemorySpanExporter();
@@ -35,7 +36,7 @@ async function written(): Promise<string> {
 }
 
 function providers() {
-  return { postgres: world.postgres() };
+  return providersWith({ postgres: world.postgres() });
 }
 
 function context() {

@@ -1,14 +1,11 @@
 import { expect, test } from "vitest";
 import { cryptoRandomInt } from "../../src/providers/passwords.ts";
-import type { Providers } from "../../src/rotators/rotator.ts";
 import { random } from "../../src/rotators/random.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator } from "../support/describe-rotator.ts";
+import { providersWith } from "../support/providers.ts";
 
-const unused = () => Promise.reject(new Error("the random rotator has no provider"));
-const providers: Providers = {
-  postgres: { accepts: unused, roles: unused, setPassword: unused, disableRole: unused },
-};
+const providers = providersWith({});
 
 describeRotator("random", {
   rotator: random,
