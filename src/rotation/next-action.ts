@@ -119,14 +119,6 @@ function beforePublish(seen: Observation, latest: ReadableLatest, rules: Rules):
   if (provider.missing.length > 0) {
     return stop("target-missing", `${rules.key}: not found at the provider: ${provider.missing.join(", ")}`);
   }
-  if (provider.latest === "unknown") return pause(seen);
-  if (latest.lineage === "foreign" && provider.latest === "refused" && !mayBeApplied(seen, latest, rules)) {
-    return stop(
-      "cannot-adopt",
-      `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
-        "store a value that works, then ask again",
-    );
-  }
   return prepareCandidate(seen, latest, rules);
 }
 
@@ -143,13 +135,6 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   if (provider?.pending === "accepted") return { kind: "publish", rotation };
   // A minted value that the provider does not have any more cannot be set there: only another one helps.
   return make.kind === "mint" ? make : { kind: "apply", rotation };
-}
-
-/** A single credential refuses what is latest from the moment that our candidate is set in its place. */
-function mayBeApplied({ pending, provider }: Observation, latest: ReadableLatest, rules: Rules): boolean {
-  const slot = freeSlot(latest.credentialId, rules);
-  const isOurs = slot !== undefined && isCandidate(pending, latest.rotation, slot);
-  return isOurs && provider?.pending !== "refused";
 }
 
 /**
