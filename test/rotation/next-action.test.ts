@@ -152,16 +152,6 @@ describe("before the publish", () => {
     expect(nextAction(refused, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
   });
 
-  test("once its candidate is parked, a single credential may be refused: it is applied, and published", () => {
-    const refused = { ...works, latest: "refused" } as const;
-    const single = aRule({ slots: ["orders_a"] });
-    const inPlace = { ...parked, credentialId: "orders_a" };
-    const ready = seen({ latest: latest({ record: { intent } }), pending: inPlace, provider: refused });
-    expect(nextAction(ready, single)).toEqual({ kind: "apply", rotation });
-    const applied = { ...ready, provider: { ...refused, pending: "accepted" } } as const;
-    expect(nextAction(applied, single)).toEqual({ kind: "publish", rotation });
-  });
-
   test("the news of an older version is as good as that of the latest: it may have been merged with it", () => {
     const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
     const request = { trigger: "new-version", mode: "routine", requestId: "q", version: one } as const;
@@ -182,7 +172,6 @@ describe("before the publish", () => {
     // Somebody has changed the password meanwhile: ours is set, since it was parked when all was well.
     const neither = { ...facts, pending: "refused" } as const;
     expect(nextAction({ ...found, provider: neither }, single).kind).toBe("apply");
-  });
   });
 
   test("a role that does not exist at the provider needs a person", () => {
