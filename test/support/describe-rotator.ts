@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { toFault } from "../../src/errors.ts";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
-import type { BoundRotator, Credential, Providers, Rotator } from "../../src/rotators/rotator.ts";
+import { alphabets, cryptoRandomInt, randomText } from "../../src/providers/passwords.ts";
+import type {
+  BoundRotator,
+  Credential,
+  Providers,
+  Rotator,
+  RotatorContext,
+} from "../../src/rotators/rotator.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 
 export interface RotatorCase {
@@ -31,6 +37,18 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       await work();
     });
 
+  /** Promises that only one kind of origin makes. */
+  const from = (
+    origin: BoundRotator["origin"],
+    promise: string,
+    work: (bound: BoundRotator) => Promise<void>,
+  ) =>
+    test(promise, async ({ skip }) => {
+      const bound = await bind();
+      if (bound.origin !== origin) skip(`its values are ${bound.origin}`);
+      await work(bound);
+    });
+
   describe(title, () => {
     test("a target with an unknown field is refused", async () => {
       const target = await rotatorCase.target();
@@ -39,19 +57,18 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
 
     test("each slot has its own line of ownership, and single means one slot", async () => {
       const bound = await bind();
-      expect(new Set(bound.owns).size).toBe(bound.slots.length);
+      expect(new Set(bound.owns).size).toBe(bound.owns.length);
+      if (bound.slots.length > 0) expect(bound.owns).toHaveLength(bound.slots.length);
       if (bound.overlap === "single") expect(bound.slots).toHaveLength(1);
     });
 
-    test("choosing twice for a slot gives two values, both for that slot", async () => {
-      const bound = await bind();
+    from("chosen", "choosing twice for a slot gives two values, both for that slot", async (bound) => {
       const [one, two] = [chosen(bound), chosen(bound)];
       expect([one.id, two.id]).toEqual([slotsOf(bound)[0], slotsOf(bound)[0]]);
       expect(one.value.equals(two.value)).toBe(false);
     });
 
-    test("applying twice leaves one credential that is accepted and verifies", async () => {
-      const bound = await bind();
+    from("chosen", "applying twice leaves one credential that is accepted and verifies", async (bound) => {
       const credential = chosen(bound);
       await bound.apply(credential, context());
       const before = await bound.look([credential], context());
@@ -60,6 +77,26 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       expect(before.accepts).toEqual(["accepted"]);
       await expect(bound.verify(credential, context())).resolves.toBeUndefined();
     });
+
+    from("minted", "minting again makes another value and leaves the one in use alone", async (bound) => {
+      const inUse = await make(bound, 0, context());
+      const [lost, next] = [await make(bound, 1, context()), await make(bound, 1, context())];
+      expect(lost.value.equals(next.value)).toBe(false);
+      const { accepts, exists } = await bound.look([inUse, next], context());
+      expect(accepts).toEqual(["accepted", "accepted"]);
+      expect(exists).toEqual(expect.arrayContaining([inUse.id, next.id]));
+      await expect(bound.verify(next, context())).resolves.toBeUndefined();
+    });
+
+    from(
+      "minted",
+      "the provider tells under which id it has a value whose text does not say",
+      async (bound) => {
+        const [one, other] = [await make(bound, 0, context()), await make(bound, 1, context())];
+        const anonymous = [other, one].map(({ value }) => ({ id: "", value }));
+        expect((await bound.look(anonymous, context())).ids).toEqual([other.id, one.id]);
+      },
+    );
 
     checked("the outgoing credential survives exactly if both may overlap", async () => {
       const bound = await bind();
@@ -70,12 +107,14 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
 
     checked("a wrong value is refused, does not verify, and looking at it changes nothing", async () => {
       const bound = await bind();
-      const credential = chosen(bound);
-      await bound.apply(credential, context());
-      const wrong = { id: credential.id, value: chosen(bound).value };
+      const credential = await make(bound, 0, context());
+      const wrong = { id: credential.id, value: madeUp() };
       const { accepts } = await bound.look([wrong, credential], context());
       expect(accepts).toEqual(["refused", "accepted"]);
-      await expect(bound.verify(wrong, context())).rejects.toMatchObject({ code: "credential-rejected" });
+      const code = expect.stringMatching(
+        bound.propagation > 0 ? /^(credential-rejected|propagation-pending)$/ : /^credential-rejected$/,
+      );
+      await expect(bound.verify(wrong, context())).rejects.toMatchObject({ code });
       await expect(bound.verify(credential, context())).resolves.toBeUndefined();
     });
 
@@ -88,27 +127,29 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
         await bound.revoke(outgoing.id, context());
         const { accepts } = await bound.look([outgoing, incoming], context());
         expect(accepts).toEqual(["refused", bound.overlap === "dual" ? "accepted" : "refused"]);
-        await bound.apply(outgoing, context());
-        await expect(bound.verify(outgoing, context())).resolves.toBeUndefined();
+        const again = bound.origin === "chosen" ? outgoing : await make(bound, 0, context());
+        if (bound.origin === "chosen") await bound.apply(again, context());
+        await expect(bound.verify(again, context())).resolves.toBeUndefined();
       },
     );
 
     checked("only credentials of the policy are changed", async () => {
       const bound = await bind();
-      const foreign = { id: "somebody_else", value: chosen(bound).value };
-      await expect(bound.apply(foreign, context())).rejects.toMatchObject({ code: "slot-unknown" });
+      const foreign = { id: "somebody_else", value: madeUp() };
       await expect(bound.revoke(foreign.id, context())).rejects.toMatchObject({ code: "slot-unknown" });
+      if (bound.slots.length === 0) return;
+      const act =
+        bound.origin === "chosen" ? bound.apply(foreign, context()) : mint(bound, foreign.id, context());
+      await expect(act).rejects.toMatchObject({ code: "slot-unknown" });
       expect((await bound.look([foreign], context())).accepts).toEqual(["unknown"]);
     });
 
     checked("an aborted signal stops every act before it has an effect", async () => {
       const bound = await bind();
-      const credential = chosen(bound);
-      await bound.apply(credential, context());
-      const next = { id: credential.id, value: chosen(bound).value };
+      const credential = await make(bound, 0, context());
       const stopped = context(AbortSignal.abort());
       const acts = await Promise.allSettled([
-        bound.apply(next, stopped),
+        make(bound, 0, stopped),
         bound.verify(credential, stopped),
         bound.revoke(credential.id, stopped),
         bound.look([credential], stopped),
@@ -121,13 +162,15 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
     test("no value appears in errors or in anything that was written down", async () => {
       const bound = await bind();
       const { outgoing, incoming } = await takeTurns(bound, context());
-      const wrong = { id: incoming.id, value: chosen(bound).value };
+      const wrong = { id: incoming.id, value: madeUp() };
       const foreign = { id: "somebody_else", value: wrong.value };
+      const stopped = context(AbortSignal.abort());
       await bound.look([outgoing, incoming, wrong], context());
       const errors = await failures([
         bound.verify(wrong, context()),
-        bound.apply(foreign, context()),
-        bound.apply(incoming, context(AbortSignal.abort())),
+        ...(bound.origin === "chosen"
+          ? [bound.apply(foreign, context()), bound.apply(incoming, stopped)]
+          : [mint(bound, foreign.id, stopped)]),
       ]);
       await bound.revoke(outgoing.id, context());
       const written = [await rotatorCase.written(), ...errors].join("\n");
@@ -146,11 +189,31 @@ function chosen(bound: BoundRotator, turn = 0): Credential {
 }
 
 /** One credential in use, then the next one applied, as a rotation does. */
-async function takeTurns(bound: BoundRotator, context: Parameters<BoundRotator["apply"]>[1]) {
-  const [outgoing, incoming] = [chosen(bound, 0), chosen(bound, 1)];
-  await bound.apply(outgoing, context);
-  await bound.apply(incoming, context);
-  return { outgoing, incoming };
+async function takeTurns(bound: BoundRotator, context: RotatorContext) {
+  const outgoing = await make(bound, 0, context);
+  return { outgoing, incoming: await make(bound, 1, context) };
+}
+
+/** A credential that the provider has, whoever makes its value. */
+async function make(bound: BoundRotator, turn: number, context: RotatorContext): Promise<Credential> {
+  const slots = slotsOf(bound);
+  if (bound.origin === "minted") return await mint(bound, slots[turn % slots.length] ?? "", context);
+  const credential = chosen(bound, turn);
+  await bound.apply(credential, context);
+  return credential;
+}
+
+function mint(bound: BoundRotator, slot: string, context: RotatorContext): Promise<Credential> {
+  const expiresAt = context.now + 90 * 24 * 3600 * 1000;
+  return bound.mint({ slot, label: `${suiteLabel}:r-aaaaaaaaaaaaaaaaaaaaaaaaaa`, expiresAt }, context);
+}
+
+/** What the suite mints for. */
+export const suiteLabel = "keyturn:prod-kv/orders-db";
+
+/** A value that no provider has. */
+function madeUp(): SecretValue {
+  return randomText(40, alphabets.unreserved, cryptoRandomInt);
 }
 
 /** Everything an error can show: message, code, stack, causes. */
