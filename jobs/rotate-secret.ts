@@ -15,6 +15,7 @@ import { lookAndDecide } from "../src/rotation/decide.ts";
 import { type Action, isOpenPublished } from "../src/rotation/next-action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/observe.ts";
 import type { Request } from "../src/rotation/state.ts";
+import { type AuditAction, createAudit } from "../src/telemetry/audit.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRoll } from "./roll-dependents.ts";
@@ -87,11 +88,12 @@ function decide({ secret, data, ports, signal }: Run) {
 }
 
 async function perform(
-  { secret, ports, signal }: Run,
+  run: Run,
   observed: Observed,
   action: Act,
   rotation: string,
 ): Promise<"done" | "superseded" | "propagating"> {
+  const { secret, ports, signal } = run;
   const attributes = { [attribute.secret]: secret.key, [attribute.rotation]: rotation };
   try {
     await inSpan(action.kind, attributes, () => act(action, secret, observed, ports, signal));
@@ -101,8 +103,40 @@ async function perform(
     if (isFault(error, "propagation-pending")) return "propagating";
     throw error;
   }
-  ports.log.info({ secret: secret.key, rotation, action: action.kind }, "rotation step done");
+  record(run, observed, action, rotation);
   return "done";
+}
+
+/** In the words of the audit; a repair is an apply that came after the publish. */
+const audited: Readonly<Record<Act["kind"], AuditAction>> = {
+  "write-intent": "intent",
+  park: "park",
+  mint: "mint",
+  apply: "apply",
+  repair: "apply",
+  publish: "publish",
+  "settle-pending": "prove",
+  "reopen-pending": "prove",
+  revoke: "revoke",
+  close: "disable",
+};
+
+function record({ secret, data, ports }: Run, { facts }: Observed, action: Act, rotation: string): void {
+  const latest = facts.latest.kind === "readable" ? facts.latest : undefined;
+  createAudit(ports.log)({
+    action: audited[action.kind],
+    outcome: "done",
+    secret: secret.key,
+    rotation,
+    trigger: data.trigger,
+    mode: data.mode,
+    request: data.requestId,
+    actor: data.actor,
+    reason: data.reason,
+    from: latest?.record.from,
+    to: latest?.version,
+    credential: latest?.credentialId,
+  });
 }
 
 async function tell({ context, secret }: Run, action: Action, rotation: string): Promise<void> {

@@ -19,7 +19,7 @@ import { createLifecycle, type Opening, stopOnSignals } from "./lifecycle.ts";
 import { createLog, type Log } from "./log.ts";
 import { policyJsonSchema } from "./policy/schema.ts";
 import { startProbes } from "./probes.ts";
-import type { JobDefinitions } from "./queue/contracts.ts";
+import type { Enqueue, JobDefinitions } from "./queue/contracts.ts";
 import { deadLetters } from "./queue/dead-letters.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
 import type { RedisConnections } from "./queue/redis.ts";
@@ -54,7 +54,7 @@ async function openWorker(
   base: Base & { config: WorkerConfig },
   { stack, stopping }: Opening,
 ): Promise<void> {
-  const { config, policy, log, scrubber, credential, ports } = base;
+  const { config, policy, log, scrubber, credential } = base;
   // Telemetry first: what opens a connection later belongs to no trace.
   const telemetry = stack.use(startTelemetry({ environment: config.otel, scrubber, clock, log }));
   const metrics = createMetrics(telemetry.meter, clock);
@@ -78,9 +78,34 @@ async function openWorker(
       log,
     }),
   );
-  const queueTelemetry = safeTelemetry({ tracerName: "keyturn" });
-  const { enqueue, close } = createEnqueue({ redis, policy: policy.digest, telemetry: queueTelemetry });
-  stack.defer(close);
+  const enqueue = openPipeline(base, redis, stack);
+  source.start(
+    createIntake({
+      policy,
+      enqueue,
+      clock,
+      log,
+      onOutcome: (outcome, code) => metrics.messageSettled(code ?? outcome),
+    }),
+  );
+  stack.defer(() => source.stop());
+  // On ACI the identity's endpoint appears some time after the container. Everything above waits for it by itself.
+  credential.warmUp(vaultScope, stopping).catch((error: unknown) => {
+    if (!stopping.aborted) log.error({ code: toFault(error).code }, "the managed identity has no token");
+  });
+  log.info({ version, vaults: policy.vaults.length, secrets: policy.secrets.length }, "keyturn is up");
+}
+
+/** The queue with everything that serves it. */
+function openPipeline(
+  { policy, log, ports }: Base,
+  redis: RedisConnections,
+  stack: AsyncDisposableStack,
+): Enqueue {
+  const queueTelemetry = safeTelemetry({ tracerName: "keyturn", meterName: "keyturn", enableMetrics: true });
+  const enqueuer = createEnqueue({ redis, policy: policy.digest, telemetry: queueTelemetry });
+  stack.defer(() => enqueuer.close());
+  const { enqueue } = enqueuer;
   const runtime = startRuntime({
     redis,
     jobs: createJobs(ports, log),
@@ -100,21 +125,7 @@ async function openWorker(
     policy: policy.digest,
   });
   stack.defer(() => replica.close());
-  source.start(
-    createIntake({
-      policy,
-      enqueue,
-      clock,
-      log,
-      onOutcome: (outcome, code) => metrics.messageSettled(code ?? outcome),
-    }),
-  );
-  stack.defer(() => source.stop());
-  // On ACI the identity's endpoint appears some time after the container. Everything above waits for it by itself.
-  credential.warmUp(vaultScope, stopping).catch((error: unknown) => {
-    if (!stopping.aborted) log.error({ code: toFault(error).code }, "the managed identity has no token");
-  });
-  log.info({ version, vaults: policy.vaults.length, secrets: policy.secrets.length }, "keyturn is up");
+  return enqueue;
 }
 
 function createJobs(ports: RotationPorts, log: Log): JobDefinitions {
@@ -151,18 +162,18 @@ async function openSession(): Promise<Session> {
   const base = await openBase(config, log, scrubber);
   const { policy, ports } = base;
   const redis = openRedis(base);
-  const { enqueue, close } = createEnqueue({ redis, policy: policy.digest });
+  const enqueuer = createEnqueue({ redis, policy: policy.digest });
   await redis.whenReady(patience);
   return {
     policy,
-    enqueue,
+    enqueue: enqueuer.enqueue,
     deadLetters: deadLetters(redis),
     watch: (signal) => watchProgress(redis, { signal, clock }),
     statusOf: (secret, signal) => statusOf(secret, ports, signal),
     latestVersion: async ({ vault, name }, signal) =>
       (await ports.vaults.get(vault.name)?.latest(name, signal))?.version,
     async [Symbol.asyncDispose]() {
-      await close();
+      await enqueuer.close();
       await redis.close();
     },
   };
@@ -173,7 +184,7 @@ async function main(): Promise<number> {
   const line: CommandLine = {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
-    colour: process.stdout.isTTY === true && !environment().NO_COLOR,
+    colour: process.stdout.isTTY && !environment().NO_COLOR,
     clock,
     interrupted: interrupted.signal,
     actor: environment().USER ?? hostname(),

@@ -35,16 +35,17 @@ export function readParts(
 ): { parts: PolicyParts; problems: Problem[] } {
   const { value: whole, problems } = parsePart(PolicyFile, raw);
   const top: Readonly<Record<string, unknown>> = isRecord(raw) ? raw : {};
+  const cloud = quietly(PolicyFile.shape.cloud, top.cloud);
   const secrets = (Array.isArray(top.secrets) ? top.secrets : []).flatMap((rawSecret, index) => {
     const entry = quietly(SecretEntry, rawSecret);
-    return entry ? [bindSecret(entry, ["secrets", index], rotators, problems)] : [];
+    return entry ? [bindSecret(entry, ["secrets", index], { rotators, cloud }, problems)] : [];
   });
   const parts: PolicyParts = {
     whole,
     vaults: quietly(PolicyFile.shape.vaults, top.vaults),
     scopes: quietly(PolicyFile.shape.scopes, top.scopes),
     self: quietly(PolicyFile.shape.self, top.self),
-    cloud: quietly(PolicyFile.shape.cloud, top.cloud),
+    cloud,
     defaults: quietly(PolicyFile.shape.defaults, top.defaults),
     rollout: quietly(PolicyFile.shape.rollout, top.rollout),
     windows: quietly(PolicyFile.shape.windows, top.windows),
@@ -56,7 +57,7 @@ export function readParts(
 function bindSecret(
   entry: SecretEntry,
   path: Path,
-  rotators: readonly Rotator[],
+  { rotators, cloud }: { readonly rotators: readonly Rotator[]; readonly cloud: PolicyParts["cloud"] },
   problems: Problem[],
 ): SecretPart {
   const secret = { path, entry, key: `${entry.vault}/${entry.name}`.toLowerCase() };
@@ -71,7 +72,7 @@ function bindSecret(
   }
   const target = parsePart(rotator.target, entry.target, [...path, "target"]);
   problems.push(...target.problems);
-  return { ...secret, rotator: target.problems.length === 0 ? rotator.on(entry.target) : undefined };
+  return { ...secret, rotator: target.problems.length === 0 ? rotator.on(entry.target, cloud) : undefined };
 }
 
 /** For parts whose problems the parse of the whole file has reported already. */

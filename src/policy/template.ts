@@ -1,5 +1,5 @@
 import { isFault } from "../errors.ts";
-import { fieldsOf } from "../rotation/secret-text.ts";
+import { fieldsOf } from "../rotators/secret-text.ts";
 import type { BoundRotator } from "../rotators/rotator.ts";
 
 /** What is wrong with the template of a secret's text; `undefined` if nothing is. */

@@ -17,7 +17,7 @@ import {
   vaultOf,
 } from "./observe.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
-import { render } from "./secret-text.ts";
+import { render } from "../rotators/secret-text.ts";
 
 /** The actions that change something. The others tell the job when to look again. */
 export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;

@@ -8,7 +8,7 @@ import type { Acceptance, Credential, Providers, RotatorContext } from "../rotat
 import { lineageOf } from "./lineage.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
-import { parse } from "./secret-text.ts";
+import { parse } from "../rotators/secret-text.ts";
 import type { Latest, Observation, Pending, ProviderFacts, Request, VersionFacts } from "./state.ts";
 
 /** What looking and acting need; built in `src/main.ts`. */

@@ -16,10 +16,8 @@ const vault = new SecretClient(VAULT_URL, credential, {
   disableChallengeResourceVerification: LOCAL_VAULT === "1",
 });
 
-let stopping = false;
-process.on("SIGTERM", () => {
-  stopping = true;
-});
+const stopping = new AbortController();
+process.on("SIGTERM", () => stopping.abort());
 
 const secret = await vault.getSecret(SECRET_NAME);
 console.log(`${APP_NAME} started on version ${secret.properties.version}`);
@@ -27,7 +25,7 @@ const connectionString = secret.value ?? "";
 
 let counted = { served: 0, failed: 0 };
 let reportedAt = 0;
-while (!stopping) {
+while (!stopping.signal.aborted) {
   const served = await query();
   counted = { served: counted.served + Number(served), failed: counted.failed + Number(!served) };
   if (performance.now() - reportedAt > 200) await report();

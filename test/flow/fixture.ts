@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import { z } from "zod";
 import type { SecretVersionState } from "../azure/state.ts";
 import { until } from "../support/until.ts";
 import { newPassword, type World } from "../support/world.ts";
@@ -52,18 +53,19 @@ export async function probesOf(world: World): Promise<string> {
   const line = await until("the worker's probes listen", () =>
     world.worker()?.log.findLast((text) => text.includes('"probes listen"')),
   );
-  const { port } = JSON.parse(line) as { port: number };
+  const { port } = z.object({ port: z.number() }).parse(JSON.parse(line));
   return `http://127.0.0.1:${port}`;
 }
 
-export interface Readiness {
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly code?: string }>>;
-}
+const Readiness = z.object({
+  ready: z.boolean(),
+  checks: z.record(z.string(), z.object({ ok: z.boolean(), code: z.string().optional() })),
+});
+export type Readiness = z.infer<typeof Readiness>;
 
 export async function readiness(probes: string): Promise<Readiness> {
   const response = await fetch(`${probes}/readyz`);
-  return (await response.json()) as Readiness;
+  return Readiness.parse(await response.json());
 }
 
 /** Ends the worker's process as the kernel would; ACI starts it again. */

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fieldsOf, parse, render } from "../../src/rotation/secret-text.ts";
+import { fieldsOf, parse, render } from "../../src/rotators/secret-text.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { aRotator } from "./rules.ts";
+import { aRotator } from "../rotation/rules.ts";
 
 const url = "postgresql://{username}:{password:url}@{host}:{port}/{database}";
 const rotator = aRotator();

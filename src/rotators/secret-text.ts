@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts";
-import type { BoundRotator, Credential } from "../rotators/rotator.ts";
+import type { BoundRotator, Credential } from "./rotator.ts";
 import { SecretValue } from "../secret-value.ts";
 
 /**
