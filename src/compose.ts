@@ -1,15 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { type CloudEndpoints, endpointsOf, redisScope } from "./azure/clouds.ts";
+import { type CloudEndpoints, type CloudName, endpointsOf, redisScope } from "./azure/clouds.ts";
 import { createContainerGroups } from "./azure/container-instances.ts";
 import { createGraph } from "./azure/graph.ts";
 import { createVaults } from "./azure/key-vault.ts";
 import { createCredential, type ManagedIdentity } from "./azure/managed-identity.ts";
+import { createResourceManager } from "./azure/resource-manager.ts";
 import { systemClock as clock } from "./clock.ts";
 import { checkCloud, type ClientConfig } from "./config.ts";
 import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { loadPolicy } from "./policy/load.ts";
 import type { Policy } from "./policy/policy.ts";
+import { createAzureKeys } from "./providers/azure-keys/azure-keys.ts";
 import { createPostgres } from "./providers/postgres.ts";
 import { connectRedis, type RedisConnections } from "./queue/redis.ts";
 import { rotators } from "./rotators/index.ts";
@@ -51,16 +53,30 @@ export async function openBase<C extends ClientConfig>(
       endpoint: cloud.resourceManager,
       scope: cloud.managementScope,
     }),
-    providers: createProviders(cloud, credential, scrubber),
+    providers: createProviders({ ...cloud, name: policy.cloud }, credential, scrubber),
   };
   return { config, policy, log, scrubber, cloud, credential, ports };
 }
 
-function createProviders(cloud: CloudEndpoints, credential: ManagedIdentity, { learn }: Scrubber): Providers {
+function createProviders(
+  cloud: CloudEndpoints & { readonly name: CloudName },
+  credential: ManagedIdentity,
+  { learn }: Scrubber,
+): Providers {
   const token = async (scope: string, signal?: AbortSignal) =>
     (await credential.getToken(scope, signal ? { abortSignal: signal } : {})).token;
   return {
     postgres: createPostgres({ token: (signal) => token(cloud.databaseScope, signal) }),
+    azureKeys: createAzureKeys({
+      resourceManager: createResourceManager({
+        credential,
+        clock,
+        endpoint: cloud.resourceManager,
+        scope: cloud.managementScope,
+      }),
+      cloud: cloud.name,
+      learn,
+    }),
     graph: createGraph({ ...cloud, scope: cloud.graphScope, credential, learn }),
   };
 }

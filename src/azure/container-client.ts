@@ -3,8 +3,7 @@ import type { ContainerInstanceManagementClientOptionalParams } from "@azure/arm
 import type { TokenCredential } from "@azure/core-auth";
 import { defaultRetryPolicy, type PipelinePolicy } from "@azure/core-rest-pipeline";
 import type { Millis } from "../clock.ts";
-import { Fault } from "../errors.ts";
-import { refuseLongWaits } from "./pipeline-policies.ts";
+import { refuseLongWaits, stayAt } from "./pipeline-policies.ts";
 
 export interface ContainerClientOptions {
   readonly credential: TokenCredential;
@@ -46,20 +45,5 @@ function onlyForReads(retry: PipelinePolicy): PipelinePolicy {
     name: "retryReads",
     sendRequest: (request, next) =>
       request.method === "GET" ? retry.sendRequest(request, next) : next(request),
-  };
-}
-
-/** The next page of a list and the status of an operation are addresses that an answer names: our token stays home. */
-function stayAt(endpoint: string): PipelinePolicy {
-  const { origin } = new URL(endpoint);
-  return {
-    name: "stayAtEndpoint",
-    async sendRequest(request, next) {
-      if (new URL(request.url).origin === origin) return await next(request);
-      throw new Fault(
-        "unexpected-response",
-        `Resource Manager pointed away from ${origin}; nothing was sent there`,
-      );
-    },
   };
 }

@@ -1,5 +1,6 @@
 import type { PipelinePolicy, PipelineResponse } from "@azure/core-rest-pipeline";
 import type { Millis } from "../clock.ts";
+import { Fault } from "../errors.ts";
 import { retryAfter } from "./translate-error.ts";
 
 /** Not named `RestError`, so that the SDK's retry policy hands it on at once. */
@@ -41,3 +42,18 @@ export const fillEmptyErrors: PipelinePolicy = {
     return response;
   },
 };
+
+/** The next page of a list and the status of an operation are addresses that an answer names: our token stays home. */
+export function stayAt(endpoint: string): PipelinePolicy {
+  const { origin } = new URL(endpoint);
+  return {
+    name: "stayAtEndpoint",
+    async sendRequest(request, next) {
+      if (new URL(request.url).origin === origin) return await next(request);
+      throw new Fault(
+        "unexpected-response",
+        `Resource Manager pointed away from ${origin}; nothing was sent there`,
+      );
+    },
+  };
+}

@@ -1,9 +1,11 @@
 import type { z } from "zod";
 import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
-import type { Graph } from "../azure/graph.ts";
+import type { AzureKeys } from "../providers/azure-keys/azure-keys.ts";
 import type { RandomInt } from "../providers/passwords.ts";
 import type { Postgres } from "../providers/postgres.ts";
+import type { CloudName } from "../azure/clouds.ts";
+import type { Graph } from "../azure/graph.ts";
 import type { SecretValue } from "../secret-value.ts";
 
 /** What a provider accepts. The id is not secret: a role name, a key name, a key id. */
@@ -41,6 +43,7 @@ export interface Minting {
 /** The systems a rotator may talk to; built in `src/main.ts`. */
 export interface Providers {
   readonly postgres: Postgres;
+  readonly azureKeys: AzureKeys;
   readonly graph: Graph;
 }
 
@@ -83,7 +86,7 @@ interface Common<T> {
   readonly summary: string;
   readonly target: z.ZodType<T>;
   /** How long the provider may take until a new credential works everywhere. */
-  readonly propagation: Millis;
+  readonly propagation: Millis | ((target: T) => Millis);
   /** The least rights keyturn's identity needs at the provider, for documentation and `doctor`. */
   readonly roles: readonly string[];
   /** Whether old and new credential are accepted together. */
@@ -93,9 +96,9 @@ interface Common<T> {
   /** What the target owns at its provider, one line per credential, so that no two secrets share one. */
   owns(target: T): readonly string[];
   /** The secret's text when the policy gives no `value`: a template over `fields`. */
-  readonly template: string;
-  /** Names usable in a template besides `{password}`; those that follow from target and credential id. */
-  fields(target: T, credentialId: string): Readonly<Record<string, string>>;
+  readonly template: string | ((target: T) => string);
+  /** Names usable in a template besides `{password}`; those that follow from target, credential id and cloud. */
+  fields(target: T, credentialId: string, cloud: CloudName): Readonly<Record<string, string>>;
   /** Which credentials exist, and which of the known ones are accepted. Changes nothing. */
   look(target: T, known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
   /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
@@ -129,24 +132,31 @@ export interface Rotator {
   readonly roles: readonly string[];
   readonly target: z.ZodType;
   /** Binds to a target as the policy writes it. @throws ZodError if the target does not fit the schema */
-  on(target: unknown): BoundRotator;
+  on(target: unknown, cloud?: CloudName): BoundRotator;
 }
 
 export function defineRotator<T>(rotator: RotatorDefinition<T>): Rotator {
   const { id, summary, roles, target: schema } = rotator;
-  return { id, summary, roles, target: schema, on: (raw) => bind(rotator, schema.parse(raw)) };
+  return {
+    id,
+    summary,
+    roles,
+    target: schema,
+    on: (raw, cloud = "public") => bind(rotator, schema.parse(raw), cloud),
+  };
 }
 
-function bind<T>(rotator: RotatorDefinition<T>, target: T): BoundRotator {
+function bind<T>(rotator: RotatorDefinition<T>, target: T, cloud: CloudName): BoundRotator {
+  const { propagation, template } = rotator;
   return {
     id: rotator.id,
     origin: rotator.origin,
-    propagation: rotator.propagation,
-    template: rotator.template,
+    propagation: typeof propagation === "function" ? propagation(target) : propagation,
+    template: typeof template === "function" ? template(target) : template,
     overlap: rotator.overlap(target),
     slots: rotator.slots(target),
     owns: rotator.owns(target),
-    fields: (credentialId) => rotator.fields(target, credentialId),
+    fields: (credentialId) => rotator.fields(target, credentialId, cloud),
     ...makingOf(rotator, target),
     look: (known, context) => rotator.look(target, known, context),
     verify: (credential, context) => rotator.verify(target, credential, context),

@@ -16,6 +16,7 @@ const services = [
   "authority",
   "graph",
   "key-vault",
+  "data-plane",
   "resource-manager",
   "service-bus",
   "postgres-login",

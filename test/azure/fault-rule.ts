@@ -6,6 +6,7 @@ export interface FaultRule {
     | "authority"
     | "graph"
     | "key-vault"
+    | "data-plane"
     | "resource-manager"
     | "service-bus"
     | "postgres-login"

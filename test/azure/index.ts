@@ -9,6 +9,9 @@ import { createControl } from "./control.ts";
 import { createEventGrid } from "./event-grid.ts";
 import { createGraph } from "./graph.ts";
 import { createEnvironments } from "./identity-environment.ts";
+import { createDataPlane, hasDataPlane } from "./keys/data-plane.ts";
+import { addKeyedResource, type KeyedResourceOptions } from "./keys/resources.ts";
+import type { KeyedResourceState } from "./keys/state.ts";
 import { createKeyVault } from "./key-vault.ts";
 import { startPostgresLogin } from "./postgres-login.ts";
 import { createResourceManager, type ResourceManagerOptions } from "./resource-manager.ts";
@@ -63,6 +66,11 @@ export interface LocalAzure extends AsyncDisposable {
   /** Environment of a process that carries all these identities, on an endpoint of its own. */
   environmentFor(principalIds: string | readonly string[]): Promise<Record<string, string>>;
   addVault(name: string, options?: resources.VaultOptions & { port?: number }): Promise<VaultState>;
+  /**
+   * A resource with two keys: `Microsoft.Storage/storageAccounts/orders`, or a rule of a namespace. The service that takes
+   * the keys is served, if the local Azure has it.
+   */
+  addKeyedResource(path: string, options?: KeyedResourceOptions): Promise<KeyedResourceState>;
   addQueue(name: string, options?: resources.QueueOptions): QueueState;
   /** @throws Error for a role or principal that does not exist */
   grant(principalId: string, role: string, scope: string): void;
@@ -109,6 +117,12 @@ async function compose(stack: AsyncDisposableStack, options: AzureOptions): Prom
     async addIdentity(name, { port } = {}) {
       const identity = resources.addIdentity(state, name);
       return { identity, env: await environmentFor([identity.principalId], port) };
+    },
+    async addKeyedResource(path, keyOptions) {
+      const resource = addKeyedResource(state, path, keyOptions);
+      if (hasDataPlane(resource.type))
+        resource.endpoint = (await serve(createDataPlane(state, resource), { tls })).url;
+      return resource;
     },
     async addVault(name, { port, ...vaultOptions } = {}) {
       const vault = resources.addVault(state, name, vaultOptions);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
 import type { Containers } from "./container-instances.ts";
 import { azureError, ConnectionCut, Refusal, withFaults } from "./http.ts";
+import { serveKeys } from "./keys/resource-manager.ts";
 import { type ArmEnv, requireApiVersion, requireToken, routePath } from "./resource-manager/arm.ts";
 import { serveContainerGroups } from "./resource-manager/container-groups.ts";
 import { serveDirectory } from "./resource-manager/directory.ts";
@@ -20,7 +21,7 @@ export interface ResourceManagerOptions {
 }
 
 /**
- * Azure Resource Manager, as far as container groups and the tools that handle them need it: tokens and roles are
+ * Azure Resource Manager, as far as container groups, resources with keys, and the tools that handle them need it: tokens and roles are
  * checked, long-running calls are long-running, errors have Azure's shape. Left out: deployments, locks, tags API,
  * resource lists, deleting resource groups, other resource types than those above.
  */
@@ -41,6 +42,7 @@ export function createResourceManager(
   const operations = serveOperations(app, state, options.answers ?? {});
   serveContainerGroups({ app, state, containers, operations, pageSize: options.pageSize ?? 100 });
   serveDirectory(app, state);
+  serveKeys(app, state);
   app.notFound(() => azureError(404, "InvalidResourceType", "The local Azure has nothing at this address."));
   app.onError((error) => {
     if (error instanceof ConnectionCut) throw error;

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/clock.ts";
 import type { ApplicationState, AppRoleAssignment } from "./entra-state.ts";
 import type { CallRecord, FaultRule } from "./fault-rule.ts";
+import type { KeyedResourceState } from "./keys/state.ts";
 
 export type { ApplicationState, AppRoleAssignment, PasswordState } from "./entra-state.ts";
 export type { CallRecord, FaultRule } from "./fault-rule.ts";
@@ -28,6 +29,8 @@ export interface AzureState {
   readonly postgresRoles: Map<string, string>;
   /** By vault name. */
   readonly vaults: Map<string, VaultState>;
+  /** Resources with keys, by id in lower case. */
+  readonly keyedResources: Map<string, KeyedResourceState>;
   /** By resource id in lower case. */
   readonly groups: Map<string, GroupState>;
   /** By queue name. */
@@ -231,6 +234,7 @@ export function createState(
     passwordDelay: 0,
     postgresRoles: new Map(),
     vaults: new Map(),
+    keyedResources: new Map(),
     groups: new Map(),
     queues: new Map(),
     eventSubscriptions: [],

@@ -76,6 +76,7 @@ export function resourceGroupsOf(state: AzureState): Map<string, string> {
   const ids = [
     ...[...state.groups.values()].map(({ id }) => id),
     ...[...state.vaults.values()].map(({ id }) => id),
+    ...[...state.keyedResources.values()].map(({ id }) => id),
     ...[...state.identities.values()].map(({ resourceId }) => resourceId),
     ...state.roleAssignments.map(({ scope }) => scope),
   ];

@@ -1,0 +1,89 @@
+import { createResourceManager } from "../../src/azure/resource-manager.ts";
+import type { CloudName } from "../../src/azure/clouds.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import { createAzureKeys, type AzureKeys } from "../../src/providers/azure-keys/azure-keys.ts";
+import type { SecretValue } from "../../src/secret-value.ts";
+import { createContainers } from "../azure/container-instances.ts";
+import { simulateProcess } from "../azure/container-process.ts";
+import { inMemoryCredential, inMemoryHttpClient } from "../azure/in-memory-client.ts";
+import { createDataPlane } from "../azure/keys/data-plane.ts";
+import { addKeyedResource, type KeyedResourceOptions } from "../azure/keys/resources.ts";
+import type { KeyedResourceState } from "../azure/keys/state.ts";
+import { resourceGroupId } from "../azure/resource-ids.ts";
+import { createResourceManager as createService } from "../azure/resource-manager.ts";
+import { addIdentity, grant } from "../azure/resources.ts";
+import { createState, type FaultRule, type HttpService } from "../azure/state.ts";
+import { createTokenAuthority, generateTokenKeys } from "../azure/tokens.ts";
+
+const endpoint = "https://management.azure.com";
+
+export interface KeysInMemoryOptions {
+  readonly clock?: Clock;
+  readonly role?: string;
+  readonly cloud?: CloudName;
+  readonly learn?: (value: SecretValue) => void;
+}
+
+let signing: ReturnType<typeof generateTokenKeys> | undefined;
+
+/** The real client of keys, on the local Azure's Resource Manager and data planes, without sockets. */
+export async function keysInMemory(options: KeysInMemoryOptions = {}) {
+  const { clock = systemClock, role = "Keyturn Keys", cloud = "public", learn } = options;
+  const state = createState(clock);
+  signing ??= generateTokenKeys();
+  const tokens = await createTokenAuthority(state, await signing);
+  const containers = createContainers(state, { environmentFor: async () => ({}), run: simulateProcess });
+  const identity = addIdentity(state, "keyturn");
+  grant(state, identity.principalId, role, resourceGroupId(state, "data"));
+  const routes = new Map<string, HttpService>();
+  const sent: Request[] = [];
+  const route = (host: string, service: HttpService) =>
+    routes.set(host, async (request) => {
+      sent.push(request.clone());
+      return await service(request);
+    });
+  route(new URL(endpoint).host, createService(state, tokens, containers));
+  const client = { httpClient: inMemoryHttpClient(routes), retryOptions: { retryDelayInMs: 1 } };
+  const resourceManager = createResourceManager({
+    credential: inMemoryCredential(tokens, identity),
+    endpoint,
+    scope: `${endpoint}/.default`,
+    clock,
+    pollEvery: 1,
+    client,
+  });
+  const azureKeys: AzureKeys = createAzureKeys({
+    resourceManager,
+    cloud,
+    client,
+    ...(learn ? { learn } : {}),
+  });
+  return {
+    state,
+    identity,
+    resourceManager,
+    azureKeys,
+    /** Every request that came in, with its headers. */
+    sent,
+    route,
+    /** @param host where its service is; it also gets what Resource Manager tells of it, unless `endpoint` says otherwise */
+    add(
+      path: string,
+      { host = "", ...given }: KeyedResourceOptions & { host?: string } = {},
+    ): KeyedResourceState {
+      const resource = addKeyedResource(state, path, { endpoint: host && `https://${host}`, ...given });
+      if (host) route(host, createDataPlane(state, resource));
+      return resource;
+    },
+    addFault(rule: Omit<FaultRule, "id" | "service" | "times"> & Partial<FaultRule>): void {
+      state.faults.push({ id: "fault", service: "resource-manager", times: 1, ...rule });
+    },
+    callsOf: (service: FaultRule["service"]) =>
+      state.calls
+        .filter((call) => call.service === service)
+        .map(({ call }) => call.split("/").slice(8).join("/")),
+    [Symbol.asyncDispose]: () => containers.close(),
+  };
+}
+
+export type KeysInMemory = Awaited<ReturnType<typeof keysInMemory>>;
