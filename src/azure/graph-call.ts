@@ -54,6 +54,7 @@ export function createSend(pipeline: Pipeline, { client }: GraphOptions): Send {
   const http = client?.httpClient ?? createDefaultHttpClient();
   return async (request, doing) => {
     try {
+      if (request.abortSignal?.aborted) throw new Fault("cancelled", `could not ${doing}: cancelled`);
       return await pipeline.sendRequest(http, createPipelineRequest({ timeout: patience, ...request }));
     } catch (error) {
       const fault = translateError(error, doing);
@@ -144,7 +145,7 @@ const ErrorAnswer = z
 function refusal(response: PipelineResponse, doing: string): Fault {
   const { code, message } = ErrorAnswer.parse(jsonOf(response)).error;
   const { status } = response;
-  // Two writes to a tenant at once: https://learn.microsoft.com/graph/resolve-auth-errors, seen as 400 and as 409.
+  // Two writes to a tenant at once; live tenants were seen to answer 400 and 409.
   if (
     [400, 409].includes(status) &&
     (/concurren/i.test(message) || code === "Directory_ConcurrencyViolation")

@@ -52,7 +52,7 @@ export function createGraph(state: AzureState, tokens: TokenAuthority): HttpServ
     context.set("application", application);
     return await next();
   });
-  app.get("/v1.0/applications/:id/", (context) => {
+  app.get("/v1.0/applications/:id", (context) => {
     const names = context.req.query("$select")?.split(",");
     const entries = Object.entries(toAnswer(context.get("application")));
     return context.json(Object.fromEntries(entries.filter(([name]) => names?.includes(name) ?? true)));
