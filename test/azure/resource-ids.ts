@@ -18,6 +18,11 @@ export function groupId(state: Subscription, resourceGroup: string, name: string
   return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
 }
 
+/** Id of a resource with keys. @param path from the provider on */
+export function keyedResourceId(state: Subscription, path: string, resourceGroup = "data"): string {
+  return `${resourceGroupId(state, resourceGroup)}/providers/${path}`;
+}
+
 /** Id of a user-assigned identity. */
 export function identityId(state: Subscription, name: string, resourceGroup = appsGroup): string {
   return `${resourceGroupId(state, resourceGroup)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;

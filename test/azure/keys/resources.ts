@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../../src/clock.ts";
-import { resourceGroupId } from "../resource-ids.ts";
+import { keyedResourceId } from "../resource-ids.ts";
 import type { AzureState } from "../state.ts";
 import { keyApiOf } from "./definitions.ts";
 import type { KeyedResourceState, KeyState } from "./state.ts";
@@ -15,7 +15,7 @@ export function addKeyedResource(
   path: string,
   options: KeyedResourceOptions = {},
 ): KeyedResourceState {
-  const { resourceGroup = "data", endpoint = "", ...given } = options;
+  const { resourceGroup, endpoint = "", ...given } = options;
   const type = typeOf(path);
   const resource: KeyedResourceState = {
     kind: "OpenAI",
@@ -23,7 +23,7 @@ export function addKeyedResource(
     services: ["blob", "queue", "table", "file"],
     delay: 0,
     ...given,
-    id: `${resourceGroupId(state, resourceGroup)}/providers/${path}`,
+    id: keyedResourceId(state, path, resourceGroup),
     type,
     keys: keyApiOf(type).keys.map((name) => ({
       name,
