@@ -75,7 +75,7 @@ export interface LocalAzure extends AsyncDisposable {
   /** @throws Error for a role or principal that does not exist */
   grant(principalId: string, role: string, scope: string): void;
   /** An Entra application with its service principal. */
-  addApplication(name: string, owners?: readonly string[]): ApplicationState;
+  addApplication(name: string, owners?: readonly string[], ids?: resources.ApplicationIds): ApplicationState;
   /** Gives a principal one of Microsoft Graph's app roles. */
   grantAppRole(principalId: string, role: AppRoleAssignment["role"]): void;
   subscribe(subscription: EventSubscription): void;
@@ -195,7 +195,7 @@ function stateVerbs(
   "addQueue" | "grant" | "addApplication" | "grantAppRole" | "subscribe" | "vaultId" | "groupId" | "queueId"
 > {
   return {
-    addApplication: (name, owners) => resources.addApplication(state, name, owners),
+    addApplication: (name, owners, known) => resources.addApplication(state, name, owners, known),
     grantAppRole: (principalId, role) => void state.appRoles.push({ principalId, role }),
     addQueue: (name, options) => resources.addQueue(state, name, options),
     grant: (principalId, role, scope) => resources.grant(state, principalId, role, scope),

@@ -24,17 +24,22 @@ export function addIdentity(state: AzureState, name: string): Identity {
   return identity;
 }
 
+/** For tests that have to know them before there is anything. */
+export type ApplicationIds = Partial<Pick<ApplicationState, "objectId" | "appId">>;
+
 /** An application with its service principal in the tenant, and no client secret yet. */
 export function addApplication(
   state: AzureState,
   displayName: string,
   owners: readonly string[] = [],
+  { objectId = randomUUID(), appId = randomUUID() }: ApplicationIds = {},
 ): ApplicationState {
+  const principalId = randomUUID();
   // A service principal is a principal like any other; it just has no resource behind it.
-  const { principalId, clientId } = addIdentity(state, displayName);
+  state.identities.set(principalId, { name: displayName, principalId, clientId: appId, resourceId: "" });
   const application: ApplicationState = {
-    objectId: randomUUID(),
-    appId: clientId,
+    objectId,
+    appId,
     displayName,
     owners,
     principalId,
