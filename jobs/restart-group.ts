@@ -2,7 +2,7 @@ import type { ContainerGroups } from "../src/azure/container-instances.ts";
 import type { Clock } from "../src/clock.ts";
 import { Fault } from "../src/errors.ts";
 import type { Log } from "../src/log.ts";
-import { isInScope } from "../src/policy/lookup.ts";
+import { findSecretByKey, isInScope } from "../src/policy/lookup.ts";
 import type { Policy } from "../src/policy/policy.ts";
 import {
   type Enqueue,
@@ -72,6 +72,7 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
     case "wait":
       return { again: next.until, why: next.why };
     case "failed":
+      await turnBack(data, context, ports);
       throw new Fault("restart-failed", `${group} did not come back: ${next.why}; the roll-out stops here`);
     case "done":
       await tell(data, context, "restarted", `${nameOf(group)}: ${next.why}`);
@@ -80,6 +81,30 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
       return { done: next.why };
     default:
       return next satisfies never;
+  }
+}
+
+/** To `rotate-secret`, by name: it writes down that the rotation is to be rolled back, if it is the rotation's fault. */
+async function turnBack(
+  data: RestartGroup,
+  context: JobContext,
+  { policy }: RestartGroupPorts,
+): Promise<void> {
+  for (const key of data.secrets) {
+    const secret = findSecretByKey(policy, key);
+    if (!secret) continue;
+    const { vault, name } = secret;
+    await context.enqueue(
+      "rotate-secret",
+      {
+        vault: vault.name,
+        name,
+        mode: "routine",
+        trigger: "roll-failed",
+        requestId: context.jobId.slice(0, 64),
+      },
+      { dedupe: `roll-failed ${key}`.toLowerCase() },
+    );
   }
 }
 

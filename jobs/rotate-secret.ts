@@ -10,9 +10,11 @@ import {
   RotateSecret,
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act.ts";
+import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
 import { describeAction } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/decide.ts";
-import { type Action, isOpenPublished } from "../src/rotation/next-action.ts";
+import type { Action } from "../src/rotation/action.ts";
+import { isOpenPublished } from "../src/rotation/next-action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/observe.ts";
 import type { Request } from "../src/rotation/state.ts";
 import { type AuditAction, createAudit } from "../src/telemetry/audit.ts";
@@ -101,10 +103,26 @@ async function perform(
     // Somebody else wrote a version between our look and our write: look again, at once.
     if (isFault(error, "superseded")) return "superseded";
     if (isFault(error, "propagation-pending")) return "propagating";
+    if (isFault(error) && error.kind === "refused") return refused(run, observed, action, error);
     throw error;
   }
   record(run, observed, action, rotation);
   return "done";
+}
+
+/**
+ * A step that the other side refused for good is counted where every replica sees it, before the job is given up: so a
+ * rotation that cannot succeed ends in quarantine, however often it is asked for. A candidate that is refused in use is
+ * counted by itself; after some more tries it is made anew.
+ */
+async function refused(run: Run, observed: Observed, action: Act, fault: Fault): Promise<"done"> {
+  const { secret, ports, signal } = run;
+  const scene = { secret, observed, ports, signal };
+  if (fault.code === "credential-rejected") await countRefusal(scene);
+  // The vault will not take this version from us: trying again would only leave a single credential broken for longer.
+  const isFinal = action.kind === "publish" && fault.code !== "credential-rejected";
+  await countFailure(scene, fault.code, isFinal);
+  throw fault;
 }
 
 /** In the words of the audit; a repair is an apply that came after the publish. */
@@ -119,6 +137,9 @@ const audited: Readonly<Record<Act["kind"], AuditAction>> = {
   "reopen-pending": "prove",
   revoke: "revoke",
   close: "disable",
+  "set-back": "roll-back",
+  restore: "roll-back",
+  "drop-intent": "resolve",
 };
 
 function record({ secret, data, ports }: Run, { facts }: Observed, action: Act, rotation: string): void {

@@ -44,6 +44,7 @@ export const faultCodes = {
   "target-missing": "needs-human",
   "foreign-version": "needs-human",
   "slot-unknown": "needs-human",
+  "cannot-roll-back": "needs-human",
   "too-many-credentials": "needs-human",
   quarantined: "needs-human",
   "internal-error": "retriable",

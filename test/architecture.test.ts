@@ -7,7 +7,10 @@ import { stages } from "../src/queue/contracts.ts";
 import { rotators } from "../src/rotators/index.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const files = globSync("{src,jobs}/**/*.ts", { cwd: root }).toSorted();
+const files = globSync("{src,jobs}/**/*.ts", { cwd: root })
+  // What lint.flow.test.ts puts there for a moment.
+  .filter((file) => !file.includes("lint-probe-"))
+  .toSorted();
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
 
 /** Project files by their path, packages by their name. */

@@ -6,7 +6,8 @@ export type Stage = (typeof stages)[number];
 
 /**
  * Why somebody should look at a secret. `nudge` is our own reminder, set when a look said "again at ..."; `confirmed`
- * comes from the roller when a secret's dependents are all on the new version.
+ * comes from the roller when a secret's dependents are all on the new version, `roll-failed` from a restart that did
+ * not come back.
  */
 export const Trigger = z.enum([
   "near-expiry",
@@ -16,6 +17,7 @@ export const Trigger = z.enum([
   "sweep",
   "nudge",
   "confirmed",
+  "roll-failed",
 ]);
 export type Trigger = z.infer<typeof Trigger>;
 
@@ -36,7 +38,8 @@ export const RotateSecret = z.strictObject({
   trigger: Trigger,
   /** The version the event named, or the one the requester saw. */
   version: z.string().max(64).optional(),
-  mode: z.enum(["routine", "compromised"]).default("routine"),
+  /** `retry` and `abandon` answer a rotation that was given up or held. */
+  mode: z.enum(["routine", "compromised", "retry", "abandon"]).default("routine"),
   requestId: z.string().max(64),
   /** Who asked, as they say themselves. */
   actor: z.string().max(128).optional(),

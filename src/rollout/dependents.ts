@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ContainerGroups, GroupId } from "../azure/container-instances.ts";
-import type { Clock, Timestamp } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { isInScope } from "../policy/lookup.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
 import { groupFacts, isConfirmed, standing } from "./evidence.ts";
+import type { Publication } from "./state.ts";
 
 /** A container group that reads a secret, from the policy's list or found by its tag. */
 export interface Dependent {
@@ -45,10 +46,10 @@ export async function resolveDependents(
   return [...found.values()];
 }
 
-/** Which gating dependents are not confirmed on the version published at `publishedAt`. */
+/** Which gating dependents are not confirmed on this version. */
 export async function unconfirmedDependents(
   secret: SecretPolicy,
-  publishedAt: Timestamp,
+  publication: Publication,
   ports: RolloutPorts,
   signal: AbortSignal,
 ): Promise<{ unconfirmed: string[]; confirmed: number }> {
@@ -56,7 +57,7 @@ export async function unconfirmedDependents(
   const unconfirmed: string[] = [];
   for (const { group } of gating) {
     const facts = groupFacts(group, await ports.groups.get(group, signal));
-    const where = standing(facts, publishedAt, ports.policy.rollout, ports.clock.now());
+    const where = standing(facts, publication, ports.policy.rollout, ports.clock.now());
     if (!isConfirmed(where)) unconfirmed.push(group);
   }
   return { unconfirmed, confirmed: gating.length - unconfirmed.length };

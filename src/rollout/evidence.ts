@@ -1,6 +1,6 @@
 import type { ContainerGroupView } from "../azure/container-instances.ts";
 import type { Millis, Timestamp } from "../clock.ts";
-import type { GroupFacts, Standing } from "./state.ts";
+import type { GroupFacts, Publication, Restored, Standing } from "./state.ts";
 
 const ended = new Set(["Stopped", "Succeeded", "Failed"]);
 
@@ -26,21 +26,32 @@ function phaseOf(view: ContainerGroupView): GroupFacts["phase"] {
 }
 
 /**
- * Where a group stands with a version published at `publishedAt`. A container that started after that, by at least
+ * Where a group stands with the version published at `publishedAt`. A container that started after that, by at least
  * `skew` (Key Vault's and ACI's clocks differ, and Key Vault keeps whole seconds), has read that version or a later one.
  * So a restart by the platform, by somebody else, or before a crash of ours all count, without any memory.
  */
 export function standing(
   facts: GroupFacts,
-  publishedAt: Timestamp,
+  { publishedAt, restored }: Publication,
   rules: { readonly skew: Millis; readonly settle: Millis },
   now: Timestamp,
 ): Standing {
   if (facts.phase === "gone" || facts.phase === "stopped") return facts.phase;
   if (facts.evidenceAt === undefined || facts.stableSince === undefined) return "unsettled";
-  if (facts.evidenceAt <= publishedAt + rules.skew) return "behind";
+  const isOnIt = facts.evidenceAt > publishedAt + rules.skew || readRestored(facts, restored, rules.skew);
+  if (!isOnIt) return "behind";
   if (facts.phase !== "running") return "unsettled";
   return now < facts.stableSince + rules.settle ? "settling" : "current";
+}
+
+/** Started while the value that is latest again was latest before, by a margin on both sides: nothing to restart for. */
+function readRestored(
+  { evidenceAt, stableSince }: GroupFacts,
+  restored: Restored | undefined,
+  skew: Millis,
+): boolean {
+  if (!restored || evidenceAt === undefined || stableSince === undefined) return false;
+  return evidenceAt > restored.from + skew && stableSince < restored.until - skew;
 }
 
 /** A group that holds up nothing: on the new value, or reading it at its next start, or not there at all. */

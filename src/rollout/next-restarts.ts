@@ -40,9 +40,11 @@ export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
   const ready = orders.filter((order) => order.where === "behind" && isFree(order, orders));
   const due = ready.filter((order) => dueAt(order, rules) <= fleet.now);
   // A queued restart shows as `behind` until its containers start anew, and is first in order then, so it is taken again.
+  const isUrgent = ({ needs }: Order) => needs.some(({ urgent }) => urgent);
   const room = Math.max(0, rules.maxUnavailable - unavailable.length);
   const later = ready.map((order) => dueAt(order, rules)).filter((at) => at > fleet.now);
-  const restart = due.slice(0, room).map((order) => restartOf(order, rules));
+  const taken = [...due.filter(isUrgent), ...due.filter((order) => !isUrgent(order)).slice(0, room)];
+  const restart = taken.map((order) => restartOf(order, rules));
   return { restart, again: againAt(fleet, orders, restart, later, rules), ...bySecret(fleet, rules) };
 }
 
@@ -60,7 +62,7 @@ function ordersOf(fleet: Fleet, rules: Rules): Order[] {
 /** Unknown groups count as unsettled: nothing is restarted that could not be looked at. */
 function standingOf(fleet: Fleet, need: Need, rules: Rules): Standing {
   const facts = fleet.groups.get(need.group.toLowerCase());
-  return facts ? standing(facts, need.publishedAt, rules, fleet.now) : "unsettled";
+  return facts ? standing(facts, need, rules, fleet.now) : "unsettled";
 }
 
 const severity: readonly Standing[] = ["gone", "stopped", "current", "settling", "unsettled", "behind"];
@@ -78,6 +80,7 @@ function isFree({ needs }: Order, orders: readonly Order[]): boolean {
 /** Late enough to read the newest version, and to bring along other rotations published shortly after the oldest. */
 function dueAt({ needs }: Order, { skew, coalesce }: Rules): Timestamp {
   const published = needs.map(({ publishedAt }) => publishedAt);
+  if (needs.some(({ urgent }) => urgent)) return Math.max(...published) + skew + 1;
   return Math.max(Math.min(...published) + coalesce, Math.max(...published) + skew + 1);
 }
 

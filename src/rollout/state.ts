@@ -15,15 +15,28 @@ export interface GroupFacts {
   readonly stableSince: Timestamp | undefined;
 }
 
+/** On a roll-back: the time in which the value that is latest again was latest before. */
+export interface Restored {
+  readonly from: Timestamp;
+  readonly until: Timestamp;
+}
+
+/** The version that dependents are to run on. */
+export interface Publication {
+  /** When it was created. */
+  readonly publishedAt: Timestamp;
+  readonly restored: Restored | undefined;
+}
+
 /** A group that should run on the latest version of a secret. */
-export interface Need {
+export interface Need extends Publication {
   readonly group: GroupId;
   /** `vault/name` */
   readonly secret: string;
   readonly rotation: string | undefined;
-  /** When the latest version was created. */
-  readonly publishedAt: Timestamp;
   readonly gate: boolean;
+  /** The old value is leaked: nothing is waited for, and groups are restarted together. */
+  readonly urgent: boolean;
   readonly after: readonly GroupId[];
 }
 

@@ -29,7 +29,12 @@ const resendAfter: Millis = 60_000;
 /** The strategy `restart`: in place, all containers of the group; evidence is their start time. Pure. */
 export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" | "deadline">): RestartStep {
   const { facts, startedAfter, now, sentAt } = view;
-  const where = standing(facts, startedAfter, { skew: 0, settle: rules.settle }, now);
+  const where = standing(
+    facts,
+    { publishedAt: startedAfter, restored: undefined },
+    { skew: 0, settle: rules.settle },
+    now,
+  );
   if (where === "gone") return { kind: "done", why: "there is no such group any more" };
   if (where === "stopped")
     return { kind: "done", why: "stopped; it reads the new version at its next start" };

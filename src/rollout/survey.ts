@@ -1,6 +1,6 @@
 import type { KeyVault, SecretListing, Vaults } from "../azure/key-vault.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { lineageOf } from "../rotation/lineage.ts";
+import { lineageOf, restoredBy } from "../rotation/lineage.ts";
 import { readRecord } from "../rotation/record.ts";
 import { rotationId } from "../rotation/rotation-id.ts";
 import { type RolloutPorts, resolveDependents } from "./dependents.ts";
@@ -52,7 +52,7 @@ async function needsOf(
 ): Promise<Need[]> {
   const latest = await vault.latest(secret.name, signal);
   if (!latest) return [];
-  const { rotation, intent } = readRecord(latest.tags);
+  const { rotation, intent, hold } = readRecord(latest.tags);
   const versions = await vault.versions(secret.name, signal);
   const { lineage } = lineageOf(latest, versions, (version) =>
     rotationId(secret.vault.id, secret.name, version),
@@ -66,5 +66,7 @@ async function needsOf(
     secret: secret.key,
     rotation,
     publishedAt: latest.createdAt,
+    restored: restoredBy(latest, versions),
+    urgent: hold?.leaked === true || intent?.mode === "compromised",
   }));
 }

@@ -1,14 +1,13 @@
 import { randomInt } from "node:crypto";
-import type { NewVersion, StoredSecret } from "../azure/key-vault.ts";
+import type { NewVersion } from "../azure/key-vault.ts";
 import type { Millis } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
-import type { Action } from "./next-action.ts";
+import type { Action } from "./action.ts";
 import {
-  type Held,
   type Observed,
   type RotationPorts,
   labelOf,
@@ -17,6 +16,8 @@ import {
   vaultOf,
 } from "./observe.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
+import { credentialOf, held, type Scene } from "./scene.ts";
+import { changeRecord, dropIntent, settlePending, writeIntent } from "./write-record.ts";
 import { render } from "../rotators/secret-text.ts";
 
 /** The actions that change something. The others tell the job when to look again. */
@@ -24,14 +25,6 @@ export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "s
 
 /** Key Vault announces a version as near its expiry 30 days ahead; a parked candidate shall never be announced. */
 const parkedAtLeast: Millis = 31 * 24 * 3600 * 1000;
-
-/** What one act works on. */
-interface Scene {
-  readonly secret: SecretPolicy;
-  readonly observed: Observed;
-  readonly ports: RotationPorts;
-  readonly signal: AbortSignal;
-}
 
 /** Performs one action on what was observed. Each may be repeated; none decides. @throws Fault */
 export async function act(
@@ -63,18 +56,39 @@ export async function act(
       return secret.rotator.revoke(action.credentialId, rotatorContext(ports, signal));
     case "close":
       return close(scene);
+    case "set-back":
+      return secret.rotator.apply(credentialOf(scene, action.to), rotatorContext(ports, signal));
+    case "restore":
+      return restore(scene);
+    case "drop-intent":
+      return dropIntent(scene);
     default:
       return action satisfies never;
   }
 }
 
-async function writeIntent(scene: Scene, mode: "routine" | "compromised" | "roll"): Promise<void> {
-  const { observed, ports, secret, signal } = scene;
-  const { stored } = held(scene, "latest");
-  const requestId = observed.facts.request?.requestId ?? "look";
-  const intent = { mode, requestId, at: ports.clock.now() };
-  const tags = writeRecord(stored.tags, { ...readRecord(stored.tags), intent });
-  await vaultOf(secret, ports.vaults).update(secret.name, stored.version, { tags }, signal);
+/** A new version with the replaced value and its expiry: it is due at once, so it waits for a person, or for a while. */
+async function restore(scene: Scene): Promise<void> {
+  const { secret, observed, ports, signal } = scene;
+  const { stored } = held(scene, "replaced");
+  const { latest } = observed.facts;
+  const rotation = latest.kind === "readable" ? latest.rotation : undefined;
+  const notBefore = ports.clock.now() + secret.minInterval;
+  const credential = credentialOf(scene, "replaced").id;
+  const record = {
+    rotation,
+    credential,
+    restores: stored.version,
+    state: "published" as const,
+    hold: { notBefore },
+  };
+  const version = await newVersion(scene, stored.value, record);
+  await refuseIfMoved(scene);
+  await vaultOf(secret, ports.vaults).publish(
+    secret.name,
+    { ...version, expiresAt: stored.expiresAt },
+    signal,
+  );
 }
 
 /** The candidate is durable before the provider hears of it; what is applied later is what a read gives back. */
@@ -103,7 +117,9 @@ async function publish(scene: Scene, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
   const credential = credentialOf(scene, "pending");
   await secret.rotator.verify(credential, rotatorContext(ports, signal));
-  const record: VersionRecord = { rotation, credential: credential.id, state: "published" };
+  const isLeak = readRecord(held(scene, "latest").stored.tags).intent?.mode === "compromised";
+  const hold = isLeak ? { leaked: true } : undefined;
+  const record: VersionRecord = { rotation, credential: credential.id, state: "published", hold };
   const version = await newVersion(scene, held(scene, "pending").stored.value, record);
   await refuseIfMoved(scene);
   await vaultOf(secret, ports.vaults).publish(secret.name, version, signal);
@@ -136,13 +152,6 @@ async function refuseIfMoved(scene: Scene): Promise<void> {
   });
 }
 
-/** The published value is proven: the copy under the other name is not needed any more. */
-async function settlePending(scene: Scene): Promise<void> {
-  const { secret, ports, signal } = scene;
-  const { version } = held(scene, "pending").stored;
-  await vaultOf(secret, ports.vaults).update(pendingName(secret.name), version, { enabled: false }, signal);
-}
-
 /** Makes the candidate of a published rotation readable again, to compare it with what is published. */
 async function reopenPending(scene: Scene, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
@@ -166,27 +175,11 @@ async function reopenPending(scene: Scene, rotation: string): Promise<void> {
 async function close(scene: Scene): Promise<void> {
   const { secret, observed, ports, signal } = scene;
   const vault = vaultOf(secret, ports.vaults);
-  const { stored } = held(scene, "latest");
   const { replaced } = observed.facts;
   if (replaced?.enabled) await vault.update(secret.name, replaced.version, { enabled: false }, signal);
-  const record = readRecord(stored.tags);
-  const intent = record.intent?.mode === "roll" ? undefined : record.intent;
-  const tags = writeRecord(stored.tags, { ...record, intent, state: "retired" });
-  await vault.update(secret.name, stored.version, { tags }, signal);
-}
-
-function held({ observed, secret }: Scene, place: "latest" | "pending"): Held & { stored: StoredSecret } {
-  const found = observed[place];
-  if (!found) throw new Fault("internal-error", `nothing was read from ${place}`, { secret: secret.key });
-  return found;
-}
-
-function credentialOf(scene: Scene, place: "latest" | "pending"): Credential {
-  const { credential } = held(scene, place);
-  if (!credential) {
-    throw new Fault("internal-error", `the text in ${place} holds no credential`, {
-      secret: scene.secret.key,
-    });
-  }
-  return credential;
+  await changeRecord(scene, (record) => ({
+    ...record,
+    intent: record.intent?.mode === "roll" ? undefined : record.intent,
+    state: "retired",
+  }));
 }

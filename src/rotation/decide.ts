@@ -1,5 +1,6 @@
 import type { SecretPolicy } from "../policy/policy.ts";
-import { type Action, nextAction } from "./next-action.ts";
+import type { Action } from "./action.ts";
+import { nextAction } from "./next-action.ts";
 import { type Observed, type RotationPorts, lookAtDependents, lookAtProvider, observe } from "./observe.ts";
 import type { Request } from "./state.ts";
 
@@ -10,9 +11,10 @@ export async function lookAndDecide(
   ports: RotationPorts,
   signal: AbortSignal,
 ): Promise<{ observed: Observed; action: Exclude<Action, { kind: "look" }> }> {
+  const rules = { ...secret, deadline: ports.policy.rollout.deadline };
   let observed = await observe(secret, request, ports, signal);
   for (;;) {
-    const action = nextAction(observed.facts, secret);
+    const action = nextAction(observed.facts, rules);
     if (action.kind !== "look") return { observed, action };
     const look = action.at === "provider" ? lookAtProvider : lookAtDependents;
     observed = await look(secret, observed, ports, signal);

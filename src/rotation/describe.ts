@@ -1,55 +1,47 @@
-import type { Action } from "./next-action.ts";
+import type { Action } from "./action.ts";
+
+type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
+type Description = readonly [step: string, text: string];
+
+const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Description } = {
+  look: ({ at }) => ["looking", `looking at the ${at}`],
+  "write-intent": ({ mode }) => ["intent", `intent recorded (${mode})`],
+  park: ({ slot }) => ["parked", `candidate parked${slot ? ` for '${slot}'` : ""}`],
+  mint: ({ slot }) => ["minted", `new credential minted${slot ? ` in '${slot}'` : ""} and parked`],
+  apply: () => ["applied", "candidate set at the provider"],
+  publish: () => ["published", "candidate proven and published as the latest version"],
+  "reopen-pending": () => [
+    "reopened",
+    "the provider refuses the latest version; reading the candidate again",
+  ],
+  repair: () => ["repaired", "provider set to the published value again"],
+  "settle-pending": () => ["proven", "published version proven; parked copy disabled"],
+  roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
+  revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
+  close: () => ["retired", "old version disabled; rotation closed"],
+  "set-back": ({ to }) => [
+    "set-back",
+    `provider set back to the ${to === "latest" ? "published" : "replaced"} value`,
+  ],
+  restore: () => ["restored", "rolled back: the replaced value is published again"],
+  "drop-intent": () => ["abandoned", "the request was taken back; its candidate is disabled"],
+  wait: ({ reason, until }) =>
+    reason === "overlap"
+      ? ["overlap", `all dependents confirmed; old credential retires at ${iso(until)}`]
+      : ["waiting", "the provider cannot be asked at the moment"],
+  idle: (action) => ["done", idleText(action)],
+  stop: ({ question }) => ["needs-human", question],
+};
 
 /** A word and a sentence about an action, for progress lines and `status`. Ids and times only. */
-export function describeAction(action: Action): { step: string; text: string } {
-  switch (action.kind) {
-    case "look":
-      return { step: "looking", text: `looking at the ${action.at}` };
-    case "write-intent":
-      return { step: "intent", text: `intent recorded (${action.mode})` };
-    case "park":
-      return { step: "parked", text: `candidate parked${action.slot ? ` for '${action.slot}'` : ""}` };
-    case "mint":
-      return {
-        step: "minted",
-        text: `new credential minted${action.slot ? ` in '${action.slot}'` : ""} and parked`,
-      };
-    case "apply":
-      return { step: "applied", text: "candidate set at the provider" };
-    case "publish":
-      return { step: "published", text: "candidate proven and published as the latest version" };
-    case "reopen-pending":
-      return {
-        step: "reopened",
-        text: "the provider refuses the latest version; reading the candidate again",
-      };
-    case "repair":
-      return { step: "repaired", text: "provider set to the published value again" };
-    case "settle-pending":
-      return { step: "proven", text: "published version proven; parked copy disabled" };
-    case "roll":
-      return { step: "rolling", text: `${action.groups.length} container group(s) still to be confirmed` };
-    case "revoke":
-      return { step: "revoked", text: `old credential '${action.credentialId}' revoked` };
-    case "close":
-      return { step: "retired", text: "old version disabled; rotation closed" };
-    case "wait":
-      return action.reason === "overlap"
-        ? {
-            step: "overlap",
-            text: `all dependents confirmed; old credential retires at ${iso(action.until)}`,
-          }
-        : { step: "waiting", text: "the provider cannot be asked at the moment" };
-    case "idle":
-      return { step: "done", text: idleText(action) };
-    case "stop":
-      return { step: "needs-human", text: action.question };
-    default:
-      return action satisfies never;
-  }
+export function describeAction<K extends Action["kind"]>(action: Of<K>): { step: string; text: string } {
+  const kind: K = action.kind;
+  const [step, text] = descriptions[kind](action);
+  return { step, text };
 }
 
-function idleText({ reason, until }: Extract<Action, { kind: "idle" }>): string {
+function idleText({ reason, until }: Of<"idle">): string {
+  if (reason === "held") return `held after a roll-back; automatic rotation waits until ${iso(until)}`;
   if (reason === "superseded") return "a newer version is there already; nothing to do";
   if (reason === "not-asked") return "nothing to do; what is due waits for its own event, or the sweep";
   return `nothing to do until ${iso(until)}`;

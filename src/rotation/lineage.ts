@@ -1,4 +1,5 @@
 import type { SecretVersion } from "../azure/key-vault.ts";
+import type { Restored } from "../rollout/state.ts";
 import { readRecord } from "./record.ts";
 
 export interface Lineage {
@@ -28,3 +29,11 @@ export function lineageOf(
 }
 
 const foreign: Lineage = { lineage: "foreign", from: undefined };
+
+/** When the value that a roll-back brought back was latest before: from its own version to the one taken back. */
+export function restoredBy(latest: SecretVersion, versions: readonly SecretVersion[]): Restored | undefined {
+  const { restores, from } = readRecord(latest.tags);
+  const good = versions.find(({ version }) => version === restores);
+  const bad = versions.find(({ version }) => version === from);
+  return good && bad && { from: good.createdAt, until: bad.createdAt };
+}

@@ -5,7 +5,7 @@ import { Fault, isFault } from "../errors.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
 import { unconfirmedDependents } from "../rollout/dependents.ts";
 import type { Acceptance, Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
-import { lineageOf } from "./lineage.ts";
+import { lineageOf, restoredBy } from "./lineage.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
 import { parse } from "../rotators/secret-text.ts";
@@ -148,7 +148,8 @@ export async function lookAtDependents(
 ): Promise<Observed> {
   const { latest } = observed.facts;
   if (latest.kind !== "readable") return observed;
-  const dependents = await unconfirmedDependents(secret, latest.createdAt, ports, signal);
+  const publication = { publishedAt: latest.createdAt, restored: latest.restored };
+  const dependents = await unconfirmedDependents(secret, publication, ports, signal);
   return { ...observed, facts: { ...observed.facts, dependents } };
 }
 
@@ -200,6 +201,7 @@ function latestFacts(
     lineage,
     first: versions.length <= 1,
     rotation,
+    restored: restoredBy(held.stored, versions),
     ...versionFacts(held.stored, held),
   };
 }
@@ -217,10 +219,12 @@ function versionFacts(version: SecretVersion, held: Held | undefined): VersionFa
 
 function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pending {
   if (!pending) return { kind: "none" };
+  const record = readRecord(pending.stored.tags);
   return {
     kind: "parked",
     version: pending.stored.version,
-    rotation: readRecord(pending.stored.tags).rotation,
+    rotation: record.rotation,
+    refusals: record.hold?.failures ?? 0,
     credentialId: pending.credential?.id,
     equalsLatest: latest !== undefined && latest.stored.value.equals(pending.stored.value),
   };

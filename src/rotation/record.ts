@@ -23,14 +23,29 @@ export const tag = {
 
 const prefix = "keyturn-";
 
-/** `roll`: nothing is rotated, but the dependents are to be moved onto this version, which somebody else wrote. */
-export const Mode = z.enum(["routine", "compromised", "roll"]);
+/**
+ * `compromised`: every value known at the request is leaked. `roll`: nothing is rotated, but the dependents are to be
+ * moved onto this version, which somebody else wrote. `rolling-back`: this version is to be replaced by the one before.
+ */
+export const Mode = z.enum(["routine", "compromised", "roll", "rolling-back"]);
 export type Mode = z.infer<typeof Mode>;
 
 export interface Intent {
   readonly mode: Mode;
   readonly requestId: string;
   readonly at: Timestamp;
+}
+
+/** What keeps a secret from being rotated by itself, and what has been counted. */
+export interface Hold {
+  /** Automatic triggers wait until then; a person may override. */
+  readonly notBefore?: Timestamp;
+  /** Why it was given up: only `keyturn resolve` goes on. */
+  readonly quarantined?: string;
+  /** How often a step of this rotation (on latest), or this candidate (on the parked copy), was refused. */
+  readonly failures?: number;
+  /** The rotation that made this version was asked for because of a leak: the old credential goes as soon as it can. */
+  readonly leaked?: boolean;
 }
 
 /** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
@@ -42,6 +57,7 @@ export interface VersionRecord {
   readonly dependents?: string;
   readonly state?: "parked" | "published" | "retired";
   readonly intent?: Intent;
+  readonly hold?: Hold;
 }
 
 const Record = z.object({
@@ -64,6 +80,7 @@ const Record = z.object({
   [tag.dependents]: z.string().max(128).optional().catch(undefined),
   [tag.state]: z.enum(["parked", "published", "retired"]).optional().catch(undefined),
   [tag.intent]: z.string().transform(readIntent).optional().catch(undefined),
+  [tag.hold]: z.string().transform(readHold).optional().catch(undefined),
 });
 
 export function readRecord(tags: Readonly<Record<string, string>>): VersionRecord {
@@ -76,6 +93,7 @@ export function readRecord(tags: Readonly<Record<string, string>>): VersionRecor
     dependents: read[tag.dependents],
     state: read[tag.state],
     intent: read[tag.intent],
+    hold: read[tag.hold],
   };
 }
 
@@ -92,6 +110,7 @@ export function writeRecord(
     [tag.dependents]: record.dependents,
     [tag.state]: record.state,
     [tag.intent]: record.intent && writeIntent(record.intent),
+    [tag.hold]: record.hold && writeHold(record.hold),
   };
   const set = Object.entries(ours).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return { ...withoutRecord(tags), ...Object.fromEntries(set) };
@@ -111,4 +130,28 @@ function readIntent(text: string): Intent | undefined {
   const time = Date.parse(at ?? "");
   if (!known.success || !requestId || Number.isNaN(time)) return undefined;
   return { mode: known.data, requestId, at: time };
+}
+
+/** `not-before=2026-11-22T00:00:00.000Z failures=2`: words separated by blanks, in any order. */
+function writeHold({ notBefore, quarantined, failures, leaked }: Hold): string | undefined {
+  const words = [
+    notBefore !== undefined && `not-before=${new Date(notBefore).toISOString()}`,
+    quarantined !== undefined && `quarantined=${quarantined}`,
+    failures !== undefined && failures > 0 && `failures=${failures}`,
+    leaked && "leaked=yes",
+  ].filter((word) => typeof word === "string");
+  return words.length > 0 ? words.join(" ") : undefined;
+}
+
+function readHold(text: string): Hold {
+  const words = new Map(text.split(" ").map((word) => [word.split("=")[0], word.split("=")[1] ?? ""]));
+  const notBefore = Date.parse(words.get("not-before") ?? "");
+  const failures = Number.parseInt(words.get("failures") ?? "", 10);
+  const quarantined = words.get("quarantined");
+  return {
+    ...(Number.isNaN(notBefore) ? {} : { notBefore }),
+    ...(Number.isNaN(failures) ? {} : { failures }),
+    ...(quarantined ? { quarantined } : {}),
+    ...(words.get("leaked") === "yes" ? { leaked: true } : {}),
+  };
 }

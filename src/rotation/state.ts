@@ -1,6 +1,7 @@
 import type { Timestamp } from "../clock.ts";
+import type { Restored } from "../rollout/state.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
-import type { Mode, VersionRecord } from "./record.ts";
+import type { VersionRecord } from "./record.ts";
 
 /**
  * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and
@@ -18,9 +19,19 @@ export interface Observation {
   readonly dependents: DependentFacts | undefined;
 }
 
+export type Trigger =
+  | "near-expiry"
+  | "expired"
+  | "new-version"
+  | "manual"
+  | "sweep"
+  | "nudge"
+  | "confirmed"
+  | "roll-failed";
+
 export interface Request {
-  readonly trigger: "near-expiry" | "expired" | "new-version" | "manual" | "sweep" | "nudge" | "confirmed";
-  readonly mode: Exclude<Mode, "roll">;
+  readonly trigger: Trigger;
+  readonly mode: "routine" | "compromised" | "retry" | "abandon";
   readonly requestId: string;
   /** The version the event named or the requester saw. */
   readonly version: string | undefined;
@@ -50,6 +61,8 @@ export type Latest =
       readonly first: boolean;
       /** Id of the rotation that would replace this version. */
       readonly rotation: string;
+      /** On a roll-back: containers started in between read the very value that is latest again. */
+      readonly restored: Restored | undefined;
     } & VersionFacts);
 
 export type ReadableLatest = Extract<Latest, { kind: "readable" }>;
@@ -64,6 +77,8 @@ export type Pending =
       readonly rotation: string | undefined;
       readonly credentialId: string | undefined;
       readonly equalsLatest: boolean;
+      /** How often it was refused when it was tried. */
+      readonly refusals: number;
     };
 
 /** Which of the values we know the provider accepts now. */

@@ -3,7 +3,8 @@ import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { describeAction } from "./describe.ts";
 import { lookAndDecide } from "./decide.ts";
-import { type Action, dueAt } from "./next-action.ts";
+import type { Action } from "./action.ts";
+import { dueAt } from "./next-action.ts";
 import type { Observed, RotationPorts } from "./observe.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */

@@ -4,6 +4,7 @@ import { groupFacts, standing } from "../../src/rollout/evidence.ts";
 import { nextStep } from "../../src/rollout/strategies.ts";
 
 const publishedAt = 1_000_000;
+const publication = { publishedAt, restored: undefined };
 const rules = { skew: 5_000, settle: 60_000, deadline: 600_000 };
 
 function container(change: Partial<ContainerView> = {}): ContainerView {
@@ -28,30 +29,30 @@ test("a group's evidence is its oldest container start, and it is stable since t
     evidenceAt: publishedAt + 10_000,
     stableSince: publishedAt + 70_000,
   });
-  expect(standing(facts, publishedAt, rules, publishedAt + 100_000)).toBe("settling");
-  expect(standing(facts, publishedAt, rules, publishedAt + 130_000)).toBe("current");
+  expect(standing(facts, publication, rules, publishedAt + 100_000)).toBe("settling");
+  expect(standing(facts, publication, rules, publishedAt + 130_000)).toBe("current");
 });
 
 test("one container that has not started since the publish keeps the whole group behind", () => {
   const facts = groupFacts("/g/one", group([container(), container({ startedAt: publishedAt - 1 })]));
-  expect(standing(facts, publishedAt, rules, publishedAt + 100_000)).toBe("behind");
+  expect(standing(facts, publication, rules, publishedAt + 100_000)).toBe("behind");
 });
 
 test("a crash loop is neither on the new value nor finished", () => {
   const facts = groupFacts("/g/one", group([container({ state: "Waiting", startedAt: undefined })]));
-  expect(standing(facts, publishedAt, rules, publishedAt + 100_000)).toBe("unsettled");
+  expect(standing(facts, publication, rules, publishedAt + 100_000)).toBe("unsettled");
 });
 
 test("a stopped or finished group reads at its next start", () => {
   const ended = container({ state: "Terminated", startedAt: publishedAt - 1 });
   for (const state of ["Stopped", "Succeeded", "Failed"]) {
-    expect(standing(groupFacts("/g/one", group([ended], state)), publishedAt, rules, 0)).toBe("stopped");
+    expect(standing(groupFacts("/g/one", group([ended], state)), publication, rules, 0)).toBe("stopped");
   }
 });
 
 test("a state that Azure adds tomorrow is not taken for running", () => {
   const facts = groupFacts("/g/one", group([container({ state: "Hibernating" })], "Repairing"));
-  expect(standing(facts, publishedAt, rules, publishedAt + 100_000)).toBe("unsettled");
+  expect(standing(facts, publication, rules, publishedAt + 100_000)).toBe("unsettled");
 });
 
 test("a restart is sent once, watched, sent again if it got lost, and given up at the deadline", () => {

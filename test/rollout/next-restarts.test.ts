@@ -7,7 +7,17 @@ const publishedAt = 1_000_000;
 const now = publishedAt + 20_000;
 
 function need(group: string, change: Partial<Need> = {}): Need {
-  return { group, secret: "kv/db", rotation: "r", publishedAt, gate: true, after: [], ...change };
+  return {
+    group,
+    secret: "kv/db",
+    rotation: "r",
+    publishedAt,
+    restored: undefined,
+    urgent: false,
+    gate: true,
+    after: [],
+    ...change,
+  };
 }
 
 function running(group: string, startedAt: number): GroupFacts {

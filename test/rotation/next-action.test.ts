@@ -14,6 +14,7 @@ function latest(change: Partial<ReadableLatest> = {}): ReadableLatest {
     lineage: "foreign",
     first: true,
     rotation,
+    restored: undefined,
     version: one,
     enabled: true,
     createdAt: now - 60 * day,
@@ -43,6 +44,7 @@ const parked = {
   rotation,
   credentialId: "orders_b",
   equalsLatest: false,
+  refusals: 0,
 } as const;
 const published = latest({
   lineage: "ours",
@@ -344,7 +346,7 @@ describe("whatever can be seen", () => {
     fc.assert(
       fc.property(facts, (drawn) => {
         const action = nextAction(fill(drawn), aRule({ slots: drawn.slots }));
-        if (action.kind !== "revoke") return;
+        if (action.kind !== "revoke" || drawn.intended === "compromised") return;
         expect(drawn.unconfirmed).toEqual([]);
         expect(drawn.age).toBeGreaterThanOrEqual(day);
         expect(drawn.provider).toMatchObject({ latest: "accepted", replaced: "accepted" });

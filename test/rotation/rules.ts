@@ -1,4 +1,4 @@
-import type { Rules } from "../../src/rotation/next-action.ts";
+import type { Rules } from "../../src/rotation/action.ts";
 import type { BoundRotator } from "../../src/rotators/rotator.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 
@@ -42,5 +42,6 @@ export function aRule(rotator: Partial<BoundRotator> = {}): Rules {
     minInterval: day,
     overlap: day,
     retire: true,
+    deadline: 600_000,
   };
 }

@@ -1,0 +1,52 @@
+import type { Millis, Timestamp } from "../clock.ts";
+import type { FaultCode } from "../errors.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import type { Mode } from "./record.ts";
+import type { Observation } from "./state.ts";
+
+/** One step, what still has to be looked at, when to look again, or who has to decide. */
+export type Action =
+  | { readonly kind: "look"; readonly at: "provider" | "dependents" }
+  | { readonly kind: "write-intent"; readonly mode: Mode }
+  | { readonly kind: "park"; readonly slot: string; readonly rotation: string }
+  | { readonly kind: "mint"; readonly slot: string; readonly rotation: string }
+  | { readonly kind: "apply"; readonly rotation: string }
+  | { readonly kind: "publish"; readonly rotation: string }
+  | { readonly kind: "reopen-pending"; readonly rotation: string }
+  | { readonly kind: "repair"; readonly rotation: string }
+  | { readonly kind: "settle-pending"; readonly rotation: string }
+  | { readonly kind: "roll"; readonly groups: readonly string[] }
+  | { readonly kind: "revoke"; readonly credentialId: string }
+  | { readonly kind: "close" }
+  /** Makes the provider accept this version's value again: the one way back for a single credential. */
+  | { readonly kind: "set-back"; readonly to: "latest" | "replaced" }
+  /** Publishes the replaced value again, as a new version. */
+  | { readonly kind: "restore" }
+  /** Takes back what was asked: intent, hold and candidate. */
+  | { readonly kind: "drop-intent" }
+  | { readonly kind: "wait"; readonly until: Timestamp; readonly reason: "overlap" | "provider" }
+  | {
+      readonly kind: "idle";
+      readonly until: Timestamp;
+      readonly reason: "not-due" | "not-asked" | "superseded" | "held";
+    }
+  | { readonly kind: "stop"; readonly code: FaultCode; readonly question: string };
+
+export type Rules = Pick<
+  SecretPolicy,
+  "key" | "rotator" | "validity" | "rotateBefore" | "minInterval" | "overlap" | "retire"
+> & {
+  /** How long a leaked credential may live on for the sake of dependents that do not follow. */
+  readonly deadline: Millis;
+};
+
+/** How long to leave a provider alone that could not be asked. */
+const providerPause: Millis = 5_000;
+
+export function pause(seen: Observation): Action {
+  return { kind: "wait", until: seen.now + providerPause, reason: "provider" };
+}
+
+export function stop(code: FaultCode, question: string): Action {
+  return { kind: "stop", code, question };
+}

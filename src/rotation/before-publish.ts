@@ -1,0 +1,85 @@
+import { type Action, pause, type Rules, stop } from "./action.ts";
+import type { Observation, Pending, ReadableLatest } from "./state.ts";
+
+/** A candidate that was refused this often is made anew. */
+const mostRefusals = 3;
+
+/** Somebody asked for this version to be replaced: makes a candidate, proves it, publishes it. */
+export function beforePublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  if (latest.credentialId === undefined) {
+    return stop(
+      "cannot-adopt",
+      `the text of ${rules.key} does not fit the policy's template; correct the template or store a value that fits`,
+    );
+  }
+  const { provider } = seen;
+  if (!provider) return { kind: "look", at: "provider" };
+  if (provider.missing.length > 0) {
+    return stop("target-missing", `${rules.key}: not found at the provider: ${provider.missing.join(", ")}`);
+  }
+  return prepareCandidate(seen, latest, rules);
+}
+
+function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  const { pending, provider } = seen;
+  const { rotation } = latest;
+  const slot = freeSlot(latest.credentialId, rules);
+  if (slot === undefined) {
+    return stop("slot-unknown", `${rules.key}: '${latest.credentialId}' is none of the policy's credentials`);
+  }
+  const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
+  if (!isCandidate(pending, rotation, slot)) return adopts(seen, latest, rules) ?? make;
+  if (provider?.pending === "unknown") return pause(seen);
+  if (isRefused(pending)) return make;
+  if (provider?.pending === "accepted") return { kind: "publish", rotation };
+  // A minted value that the provider does not have any more cannot be set there: only another one helps.
+  return make.kind === "mint" ? make : { kind: "apply", rotation };
+}
+
+/**
+ * What stands against replacing a value that somebody else wrote; nothing once a candidate is parked: the value was seen
+ * to work then, and a single credential stops working the moment its candidate is applied.
+ */
+function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+  const { provider } = seen;
+  if (provider?.latest === "unknown") return pause(seen);
+  if (latest.lineage === "ours" || provider?.latest === "accepted") return undefined;
+  return stop(
+    "cannot-adopt",
+    `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
+      "store a value that works, then ask again",
+  );
+}
+
+/** Parked by this rotation, for the slot that is free now, and not the value that is latest already. */
+export function isCandidate(pending: Pending, rotation: string, slot: string): boolean {
+  if (pending.kind !== "parked" || pending.rotation !== rotation || pending.equalsLatest) return false;
+  return slot === "" ? pending.credentialId !== undefined : pending.credentialId === slot;
+}
+
+function isRefused(pending: Pending): boolean {
+  return pending.kind === "parked" && pending.refusals >= mostRefusals;
+}
+
+/** The slot that the published value does not use; the only one there is for a single credential. */
+function freeSlot(inUse: string | undefined, { rotator }: Rules): string | undefined {
+  if (rotator.slots.length === 0) return "";
+  if (inUse === undefined || !rotator.slots.includes(inUse)) return undefined;
+  return rotator.overlap === "single" ? inUse : rotator.slots.find((slot) => slot !== inUse);
+}
+
+/**
+ * A rotation that ends before its publish must leave latest working: where one credential is replaced in place, the
+ * provider may hold the candidate already. Returns `end` once that is so.
+ */
+export function standDown(seen: Observation, latest: ReadableLatest, rules: Rules, end: Action): Action {
+  const { pending, provider } = seen;
+  const mayBeApplied =
+    rules.rotator.overlap === "single" && isCandidate(pending, latest.rotation, latest.credentialId ?? "");
+  if (!mayBeApplied) return end;
+  if (!provider) return { kind: "look", at: "provider" };
+  if (provider.latest === "unknown" || provider.pending === "unknown") return pause(seen);
+  return provider.latest === "refused" && provider.pending === "accepted"
+    ? { kind: "set-back", to: "latest" }
+    : end;
+}

@@ -1,0 +1,65 @@
+import type { FaultCode } from "../errors.ts";
+import { pendingName, vaultOf } from "./observe.ts";
+import { type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
+import { held, type Scene } from "./scene.ts";
+
+/** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. */
+export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
+  const { observed, ports } = scene;
+  const requestId = observed.facts.request?.requestId ?? "look";
+  const intent = { mode, requestId, at: ports.clock.now() };
+  await changeRecord(scene, (record) => ({
+    ...record,
+    intent,
+    hold: record.hold?.leaked ? { leaked: true } : undefined,
+  }));
+}
+
+/** Changes our tags on the latest version, and nobody else's. */
+export async function changeRecord(
+  scene: Scene,
+  change: (record: VersionRecord) => VersionRecord,
+): Promise<void> {
+  const { ports, secret, signal } = scene;
+  const { stored } = held(scene, "latest");
+  const tags = writeRecord(stored.tags, change(readRecord(stored.tags)));
+  await vaultOf(secret, ports.vaults).update(secret.name, stored.version, { tags }, signal);
+}
+
+export async function dropIntent(scene: Scene): Promise<void> {
+  const { observed } = scene;
+  if (observed.pending) await settlePending(scene);
+  await changeRecord(scene, (record) => ({ ...record, intent: undefined, hold: undefined }));
+}
+
+/** The published value is proven: the copy under the other name is not needed any more. */
+export async function settlePending(scene: Scene): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const { version } = held(scene, "pending").stored;
+  await vaultOf(secret, ports.vaults).update(pendingName(secret.name), version, { enabled: false }, signal);
+}
+
+/** Counts a step that was refused for good; `isFinal`: nothing more is tried until a person has answered. */
+export async function countFailure(scene: Scene, code: FaultCode, isFinal: boolean): Promise<void> {
+  await changeRecord(scene, (record) => {
+    const failures = (record.hold?.failures ?? 0) + 1;
+    const gaveUp = isFinal || failures >= scene.secret.attempts;
+    return { ...record, hold: { ...record.hold, failures, ...(gaveUp ? { quarantined: code } : {}) } };
+  });
+}
+
+/** Counts that the provider refused the candidate although it had taken it. */
+export async function countRefusal({ secret, observed, ports, signal }: Scene): Promise<void> {
+  const { pending } = observed;
+  if (!pending) return;
+  const { tags, version } = pending.stored;
+  const record = readRecord(tags);
+  const hold = { ...record.hold, failures: (record.hold?.failures ?? 0) + 1 };
+  const vault = vaultOf(secret, ports.vaults);
+  await vault.update(
+    pendingName(secret.name),
+    version,
+    { tags: writeRecord(tags, { ...record, hold }) },
+    signal,
+  );
+}
