@@ -157,6 +157,12 @@ describe("trouble", () => {
     expect(world.calls).toHaveLength(2);
   });
 
+  test("when Graph says how long another change will take, the queue waits that long", async () => {
+    const message = "concurrent requests being made to the tenant";
+    world.intercept = async () => graphAnswer(400, "Request_BadRequest", message, { "retry-after": "9" });
+    await expect(add()).rejects.toMatchObject({ code: "throttled", retryAfter: 9_000 });
+  });
+
   test("an added secret whose answer is lost is a retriable fault and stays behind", async () => {
     world.state.faults.push({ id: "1", service: "graph", match: "addPassword", position: "lost", times: 1 });
     await expect(add()).rejects.toMatchObject({ code: "unavailable", kind: "retriable" });

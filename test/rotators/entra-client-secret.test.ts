@@ -156,6 +156,12 @@ describe("propagation", () => {
     await expect(bound.verify(minted, context())).rejects.toMatchObject({ code: "credential-rejected" });
   });
 
+  test("a value that is not the young credential's is rejected at once", async () => {
+    const { id } = await mint();
+    const wrong = { id, value: new SecretValue("###-something-else") };
+    await expect(bound.verify(wrong, context())).rejects.toMatchObject({ code: "credential-rejected" });
+  });
+
   test("one that still works but is listed no more is unknown until sign-in is refused as well", async () => {
     const minted = await mint();
     const [password] = application.passwords;
@@ -253,6 +259,15 @@ describe("orphans", () => {
     expect(orphans).toEqual([other.keyId]);
     const { orphans: told } = await bound.look([holding(one, one.keyId)], context());
     expect(told).toEqual([twin.keyId, hintless.keyId, other.keyId]);
+  });
+
+  test("the longest secret name is recognised in what Graph leaves of it", async () => {
+    const long = `keyturn:${"v".repeat(24)}/${"n".repeat(118)}`;
+    const minting = { slot: "", label: `${long}:${rotation}`, expiresAt: clock.now() + 90 * day };
+    const { id } = await bound.mint(minting, context());
+    await clock.advance(hour);
+    expect((await bound.look([], { ...context(), label: long })).orphans).toEqual([id]);
+    expect((await bound.look([], { ...context(), label: `${long.slice(0, -1)}m` })).orphans).toEqual([]);
   });
 
   test("without knowing whose they are, none is reported", async () => {
