@@ -11,6 +11,7 @@ import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { loadPolicy } from "./policy/load.ts";
 import type { Policy } from "./policy/policy.ts";
+import { createMariaDb } from "./providers/mariadb.ts";
 import { createAzureKeys } from "./providers/azure-keys/azure-keys.ts";
 import { createPostgres } from "./providers/postgres.ts";
 import { connectRedis, type RedisConnections } from "./queue/redis.ts";
@@ -67,6 +68,7 @@ function createProviders(
     (await credential.getToken(scope, signal ? { abortSignal: signal } : {})).token;
   return {
     postgres: createPostgres({ token: (signal) => token(cloud.databaseScope, signal) }),
+    mariadb: createMariaDb({ token: (signal) => token(cloud.databaseScope, signal) }),
     azureKeys: createAzureKeys({
       resourceManager: createResourceManager({
         credential,

@@ -1,10 +1,11 @@
 import { DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
 import { Fault, type FaultCode } from "../errors.ts";
-import type { PostgresAddress } from "./postgres-address.ts";
+import { connectionFault, offersNoTls } from "./connection-fault.ts";
+import type { DatabaseAddress } from "./database-address.ts";
 
 /** What was being done, for the message. */
 export interface Attempt {
-  readonly address: PostgresAddress;
+  readonly address: DatabaseAddress;
   /** Who logged in. */
   readonly user: string;
   /** The role that was to be changed, if any. */
@@ -48,14 +49,18 @@ export function isRefusal(error: unknown): boolean {
 export function postgresFault(error: unknown, attempt: Attempt): Fault {
   if (error instanceof Fault) return error;
   const at = place(attempt.address);
-  if (!(error instanceof DatabaseError)) return connectionFault(error, at);
+  if (!(error instanceof DatabaseError)) {
+    // The one text of `pg` itself that we look at: it has no code.
+    const isPlain = error instanceof Error && error.message.includes("does not support SSL");
+    return isPlain ? offersNoTls(at) : connectionFault(error, at);
+  }
   const sqlState = error.code ?? "";
   if (sqlState === "42704" && attempt.role) return missingRole(attempt.address, attempt.user, attempt.role);
   const code = codes[sqlState] ?? codes[sqlState.slice(0, 2)] ?? "unexpected-response";
   return new Fault(code, `${at}: ${explain(error, code, attempt)} (SQLSTATE ${sqlState})`);
 }
 
-export function missingRole(address: PostgresAddress, admin: string, role: string): Fault {
+export function missingRole(address: DatabaseAddress, admin: string, role: string): Fault {
   const [name, grantee] = [escapeIdentifier(role), escapeIdentifier(admin)];
   return new Fault(
     "target-missing",
@@ -64,7 +69,7 @@ export function missingRole(address: PostgresAddress, admin: string, role: strin
   );
 }
 
-export function connectRight({ database }: PostgresAddress, user: string): string {
+export function connectRight({ database }: DatabaseAddress, user: string): string {
   return `GRANT CONNECT ON DATABASE ${escapeIdentifier(database)} TO ${escapeIdentifier(user)};`;
 }
 
@@ -94,24 +99,6 @@ function identityRefused(user: string): string {
   );
 }
 
-/** Errors without SQLSTATE: network, TLS, time. */
-function connectionFault(error: unknown, at: string): Fault {
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-  const isCertificate = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_)/.test(code);
-  // The one text of `pg` itself that we look at: it has no code.
-  const isPlain = error instanceof Error && error.message.includes("does not support SSL");
-  if (isPlain) return new Fault("unexpected-response", `${at} offers no TLS; nothing was sent to it`);
-  if (isCertificate)
-    return new Fault(
-      "unexpected-response",
-      `${at} shows no certificate that is valid for it (${code}); nothing was sent to it`,
-    );
-  return new Fault(
-    "unavailable",
-    `${at} cannot be reached${code ? ` (${code})` : ", or did not answer in time"}`,
-  );
-}
-
-function place({ host, port }: PostgresAddress): string {
+function place({ host, port }: DatabaseAddress): string {
   return `PostgreSQL at ${host}:${port}`;
 }

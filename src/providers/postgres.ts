@@ -5,31 +5,30 @@ import type { SecretValue } from "../secret-value.ts";
 import { attribute } from "../telemetry/names.ts";
 import { inSpan } from "../telemetry/span.ts";
 import { type Attempt, alterRight, connectRight, isRefusal, postgresFault } from "./postgres-faults.ts";
-import type { PostgresAddress } from "./postgres-address.ts";
-import { type SessionOptions, withSession } from "./postgres-session.ts";
+import type { DatabaseAddress } from "./database-address.ts";
+import { defaultSessionOptions, type SessionOptions } from "./database-socket.ts";
+import { withSession } from "./postgres-session.ts";
 import { scramVerifier } from "./scram.ts";
-
-export type { PostgresAddress };
 
 /** PostgreSQL servers, as rotators need them. Every method throws a `Fault` that quotes no value. */
 export interface Postgres {
   /** Whether this user may log in with this password and run a query. Network trouble is a fault, not `false`. */
   accepts(
-    address: PostgresAddress,
+    address: DatabaseAddress,
     user: string,
     password: SecretValue,
     signal: AbortSignal,
   ): Promise<boolean>;
   /** Those of `roles` that exist on the server, and whether each may log in; asked as `admin`. */
   roles(
-    address: PostgresAddress,
+    address: DatabaseAddress,
     admin: string,
     roles: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, { readonly login: boolean }>>;
   /** One statement sets LOGIN and password; the server receives a SCRAM-SHA-256 verifier, never the plain text. */
   setPassword(
-    address: PostgresAddress,
+    address: DatabaseAddress,
     admin: string,
     role: string,
     password: SecretValue,
@@ -37,7 +36,7 @@ export interface Postgres {
   ): Promise<void>;
   /** `NOLOGIN PASSWORD NULL`; with `endSessions`, its open sessions are ended too. */
   disableRole(
-    address: PostgresAddress,
+    address: DatabaseAddress,
     admin: string,
     role: string,
     options: { readonly endSessions: boolean },
@@ -55,7 +54,7 @@ export const postgresScope = "https://ossrdbms-aad.database.windows.net/.default
 
 /** PostgreSQL over verified TLS; there is no way to turn the verification off. One connection per call. */
 export function createPostgres({ token, ...settings }: PostgresSettings): Postgres {
-  const options = { connectTimeout: 10_000, statementTimeout: 10_000, ca: undefined, ...settings };
+  const options = { ...defaultSessionOptions, ...settings };
 
   const asAdmin = adminSessions(token, options);
   return {
@@ -127,7 +126,7 @@ const RoleRows = z.array(z.object({ name: z.string(), login: z.boolean() }));
 const terminate =
   "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = $1";
 
-function span<T>(name: string, address: PostgresAddress, role: string, work: () => Promise<T>): Promise<T> {
+function span<T>(name: string, address: DatabaseAddress, role: string, work: () => Promise<T>): Promise<T> {
   const attributes = {
     "db.system.name": "postgresql",
     "db.namespace": address.database,

@@ -1,3 +1,4 @@
+import { mariadbUser } from "./mariadb-user.ts";
 import { azureKey } from "./azure-key.ts";
 import { entraClientSecret } from "./entra-client-secret.ts";
 import { postgresRole } from "./postgres-role.ts";
@@ -5,7 +6,7 @@ import { random } from "./random.ts";
 import type { Rotator } from "./rotator.ts";
 
 /** Every rotator the policy can name. A new one is a file in this folder and a line here. */
-export const rotators: readonly Rotator[] = [random, postgresRole, azureKey, entraClientSecret];
+export const rotators: readonly Rotator[] = [random, postgresRole, mariadbUser, azureKey, entraClientSecret];
 
 export function rotatorNamed(id: string): Rotator | undefined {
   return rotators.find((rotator) => rotator.id === id);

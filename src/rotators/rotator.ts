@@ -3,6 +3,7 @@ import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { AzureKeys } from "../providers/azure-keys/azure-keys.ts";
 import type { RandomInt } from "../providers/passwords.ts";
+import type { MariaDb } from "../providers/mariadb.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { CloudName } from "../azure/clouds.ts";
 import type { Graph } from "../azure/graph.ts";
@@ -43,6 +44,7 @@ export interface Minting {
 /** The systems a rotator may talk to; built in `src/main.ts`. */
 export interface Providers {
   readonly postgres: Postgres;
+  readonly mariadb: MariaDb;
   readonly azureKeys: AzureKeys;
   readonly graph: Graph;
 }

@@ -2,19 +2,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
-import {
-  createPostgres,
-  type Postgres,
-  type PostgresAddress,
-  type PostgresSettings,
-} from "../../src/providers/postgres.ts";
+import type { DatabaseAddress } from "../../src/providers/database-address.ts";
+import { createPostgres, type Postgres, type PostgresSettings } from "../../src/providers/postgres.ts";
 import { type Certificates, createCertificates } from "../azure/tls.ts";
 import { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres.ts";
 
 export interface PostgresWithProvider extends AsyncDisposable {
   readonly server: PostgresServer;
   readonly tls: Certificates;
-  readonly address: PostgresAddress;
+  readonly address: DatabaseAddress;
   /** Name of the administrator; its password stands in for an access token. */
   readonly admin: string;
   readonly adminPassword: string;

@@ -40,6 +40,19 @@ export async function findPostgres(): Promise<Programs> {
   return { folder: unpacked, env };
 }
 
+/** The folder of `mariadbd`. `KEYTURN_TEST_MARIADB` names another folder to use. */
+export async function findMariaDb(): Promise<Programs & { readonly share: string }> {
+  const shareOf = (folder: string) => join(folder, "../share", "mysql");
+  const given = process.env["KEYTURN_TEST_MARIADB"];
+  if (given) return { folder: given, env: {}, share: shareOf(given) };
+  const folder = await firstWith([...searchPath(), "/usr/sbin"], ["mariadbd"]);
+  if (folder) return { folder, env: {}, share: shareOf(folder) };
+  const hint = "KEYTURN_TEST_MARIADB=/folder/of/mariadbd";
+  const { root, env } = await unpackFirst("MariaDB", ["mariadb-server-core"], hint);
+  const unpacked = join(root, "usr/sbin");
+  return { folder: unpacked, env, share: shareOf(unpacked) };
+}
+
 async function unpackFirst(server: string, packages: readonly string[], hint: string): Promise<Unpacked> {
   const reasons: string[] = [];
   for (const name of packages) {

@@ -42,14 +42,7 @@ export interface World extends AsyncDisposable {
   /** The worker's container as ACI tells it. */
   worker(): ContainerState | undefined;
   /** Deploys a sample application that reads `orders-db` when it starts. */
-  startApp(
-    name: string,
-    meter?: string,
-    more?: {
-      readonly tags?: Readonly<Record<string, string>>;
-      readonly environment?: Readonly<Record<string, string>>;
-    },
-  ): Promise<void>;
+  startApp(name: string, meter?: string, tags?: Readonly<Record<string, string>>): Promise<void>;
   /** A container of a dependent. */
   app(name: string): ContainerState | undefined;
   /** A connection string for a role with this password. */
@@ -224,7 +217,7 @@ function deployments(
         environment: { ...environment, ...more },
         identity,
       }),
-    async startApp(name, meter = "", { tags = {}, environment: own = {} } = {}) {
+    async startApp(name, meter = "", tags = {}) {
       const app = await azure.addIdentity(name);
       azure.grant(app.identity.principalId, "Key Vault Secrets User", vault.id);
       await arm.deploy({
@@ -236,7 +229,6 @@ function deployments(
           SECRET_NAME: "orders-db",
           LOCAL_VAULT: "1",
           METER_URL: meter,
-          ...own,
         },
         identity: app.identity.resourceId,
         tags,
