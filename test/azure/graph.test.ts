@@ -72,9 +72,8 @@ test("adding takes Graph's defaults, cuts long names, tells the text once, and r
   expect(added).toMatchObject({ displayName: null, hint: added.secretText.slice(0, 3) });
   expect(added.secretText).toHaveLength(40);
   await call("POST", path, { passwordCredential: { displayName: "n".repeat(200) } });
-  const listed = await (
-    await call("GET", `${application.objectId}?$select=appId,passwordCredentials`)
-  ).json();
+  const read = await call("GET", `${application.objectId}?$select=appId,passwordCredentials`);
+  const listed = Listed.parse(await read.json());
   expect(Object.keys(listed)).toEqual(["appId", "passwordCredentials"]);
   expect(listed.passwordCredentials[1]?.displayName).toHaveLength(90);
   expect(JSON.stringify(listed)).not.toContain(added.secretText);
