@@ -5,6 +5,8 @@ export interface VirtualClock extends Clock {
   advance(duration: Millis): Promise<void>;
   /** How many are asleep. */
   readonly sleepers: number;
+  /** When the next of them wakes. */
+  readonly nextAt: Timestamp | undefined;
 }
 
 interface Sleeper {
@@ -22,6 +24,9 @@ export function createVirtualClock(start: Timestamp = Date.UTC(2026, 0, 1)): Vir
     now: () => now,
     get sleepers() {
       return sleepers.size;
+    },
+    get nextAt() {
+      return sleepers.size > 0 ? Math.min(...[...sleepers].map(({ at }) => at)) : undefined;
     },
     sleep(duration, signal) {
       return new Promise((resolve, reject) => {

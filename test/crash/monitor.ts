@@ -1,0 +1,150 @@
+import type { Timestamp } from "../../src/clock.ts";
+import { readRecord } from "../../src/rotation/record.ts";
+import type { SecretVersionState } from "../azure/state.ts";
+import type { Process } from "./process.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+
+/** The world at one moment, as nobody in it can see it. */
+export interface Snapshot {
+  readonly now: Timestamp;
+  /** Versions of the secret, oldest first. */
+  readonly versions: readonly SecretVersionState[];
+  readonly pending: readonly SecretVersionState[];
+  /** Texts that the provider accepts; `undefined`: nobody checks. */
+  readonly live: ReadonlySet<string> | undefined;
+  /** Text that each gating group read when its containers started. */
+  readonly held: ReadonlyMap<string, string>;
+  /** How often Resource Manager restarted each group. */
+  readonly restarts: ReadonlyMap<string, number>;
+}
+
+export interface Change {
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly process: Process;
+  readonly scenario: Scenario;
+  readonly overlap: number;
+}
+
+type Rule = (change: Change) => string | false | undefined;
+
+/** What no call of a worker may ever do to the world, whatever else happens. Each says what was broken. */
+const rules: Readonly<Record<string, Rule>> = {
+  "an accepted latest stays accepted"({ before, after, scenario }) {
+    if (scenario.overlap !== "dual" || !isAccepted(before, latest(before))) return false;
+    const now = latest(after);
+    return now?.enabled && !isAccepted(after, now) && "the provider accepted latest, and now it does not";
+  },
+
+  "with a single credential, latest or the candidate stays accepted"({ before, after, scenario }) {
+    if (scenario.overlap !== "single" || !usable(before)) return false;
+    return !usable(after) && "neither latest nor the candidate is accepted any more";
+  },
+
+  "nothing is set at the provider that is not durable"({ before, after, scenario }) {
+    if (scenario.origin === "minted") return false;
+    const durable = new Set([...after.versions, ...after.pending].map(({ value }) => value));
+    return (
+      missing(after.live, before.live).some((text) => !durable.has(text)) && "a value exists nowhere else"
+    );
+  },
+
+  "what is published works and was verified"({ after, process, ...change }) {
+    const made = published({ after, ...change });
+    if (!made) return false;
+    if (!isAccepted(after, made)) return "the provider refuses the version that was published";
+    const { verified } = process;
+    return ![...verified].some((value) => made.value.includes(value)) && "it was published without a proof";
+  },
+
+  "a credential that somebody still needs is never revoked"({ before, after, scenario, overlap }) {
+    const revoked = missing(before.live, after.live);
+    if (scenario.overlap !== "dual" || revoked.length === 0) return false;
+    const holder = [...after.held].find(([, text]) => revoked.includes(text));
+    if (holder) return `${holder[0]} still runs on the credential that was revoked`;
+    const wasLatest = after.versions.some(({ value }) => revoked.includes(value));
+    const since = (latest(after)?.created ?? 0) * 1000;
+    return (
+      wasLatest && after.now < since + overlap && "the old credential was revoked before the overlap passed"
+    );
+  },
+
+  "live credentials are bounded"({ after }) {
+    return (after.live?.size ?? 0) > 3 && `${after.live?.size} credentials are live`;
+  },
+
+  "a new version never lives shorter and says where it comes from"(change) {
+    const made = published(change);
+    const old = latest(change.before);
+    if (!made) return false;
+    if (made.exp === undefined) return "a version without expiry was published";
+    if (old?.exp !== undefined && made.exp < old.exp) return "the expiry was shortened";
+    const { rotation, from } = readRecord(made.tags);
+    return (!rotation || !from) && "a version without record was published";
+  },
+
+  "what was disabled stays disabled"({ before, after }) {
+    const old = new Map(before.versions.map((version) => [version.version, version]));
+    const revived = after.versions.some(
+      ({ version, enabled }) => enabled && old.get(version)?.enabled === false,
+    );
+    if (revived) return "a disabled version was enabled again";
+    return (
+      latest(before)?.enabled === false &&
+      published({ before, after }) &&
+      "a disabled secret was written anew"
+    );
+  },
+
+  "latest is never disabled, and no version's expiry or value is edited"({ before, after }) {
+    const now = latest(after);
+    const known = new Map(before.versions.map((version) => [version.version, version]));
+    if (now && !now.enabled && known.get(now.version)?.enabled) return "latest was disabled";
+    const edited = after.versions.find(({ version, exp, value }) => {
+      const old = known.get(version);
+      return old && (old.exp !== exp || old.value !== value);
+    });
+    return edited && `version ${edited.version} was edited`;
+  },
+
+  "a rotation publishes one value"({ after, scenario }) {
+    if (scenario.origin === "minted") return false;
+    const values = Map.groupBy(after.versions, ({ tags }) => readRecord(tags).rotation ?? "");
+    const doubled = [...values].find(([id, all]) => id && new Set(all.map(({ value }) => value)).size > 1);
+    return doubled && `${doubled[0]} published more than one value`;
+  },
+
+  "the groups that read one secret are restarted one at a time"({ before, after }) {
+    const now = [...after.restarts].filter(([group, times]) => times > (before.restarts.get(group) ?? 0));
+    return now.length > 1 && "two groups were restarted by one call";
+  },
+};
+
+/** The names of all rules that this change breaks, with what was broken. */
+export function broken(change: Change): string[] {
+  return Object.entries(rules).flatMap(([name, rule]) => {
+    const found = rule(change);
+    return found ? [`"${name}": ${found}`] : [];
+  });
+}
+
+export function latest({ versions }: Pick<Snapshot, "versions">): SecretVersionState | undefined {
+  return versions.at(-1);
+}
+
+export function isAccepted({ live }: Snapshot, version: SecretVersionState | undefined): boolean {
+  return version !== undefined && (live === undefined || live.has(version.value));
+}
+
+function usable(seen: Snapshot): boolean {
+  return isAccepted(seen, latest(seen)) || isAccepted(seen, seen.pending.at(-1));
+}
+
+function published({ before, after }: Pick<Change, "before" | "after">): SecretVersionState | undefined {
+  return after.versions.length > before.versions.length ? latest(after) : undefined;
+}
+
+/** What is in `one` and not in `other`. */
+function missing(one: ReadonlySet<string> | undefined, other: ReadonlySet<string> | undefined): string[] {
+  return [...(one ?? [])].filter((text) => !other?.has(text));
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { toFault } from "../../src/errors.ts";
+import type { Clock } from "../../src/clock.ts";
+import type { Enqueue, JobContext, JobDefinition, JobDefinitions, Stage } from "../../src/queue/contracts.ts";
+import { judge, usualBackoff } from "../../src/queue/verdict.ts";
+import { cutOff, type Pass, type Process } from "./process.ts";
+import type { Fate, Job, Redis } from "./queue.ts";
+
+export interface JobRunner {
+  readonly process: Process;
+  readonly redis: Redis;
+  readonly clock: Clock;
+  readonly pass: Pass;
+  readonly jobs: JobDefinitions;
+}
+
+/** One at a time in the whole fleet, as in `src/queue/runtime.ts`. */
+const singles: ReadonlySet<Stage> = new Set(["sweep-vaults", "roll-dependents"]);
+
+export function enqueueOf({ process, redis, pass }: Omit<JobRunner, "jobs">): Enqueue {
+  return (stage, data, options) =>
+    pass(process, `queue add ${stage}`, () => redis.add(stage, data, options), cutOff.port);
+}
+
+/** One run of a job: taken, run with the context that `src/queue` would give it, settled by the same verdicts. */
+export async function runJob(runner: JobRunner, job: Job): Promise<void> {
+  const { process, redis, pass, jobs } = runner;
+  const owner = `${process.id} ${randomUUID()}`;
+  const call = <T>(what: string, effect: () => T) =>
+    pass(process, `queue ${what} ${job.stage}`, effect, cutOff.port);
+  // A worker that is cut off while it takes a job does not have it; the job stalls and comes back.
+  const taken = await call("take", () => redis.take(job, owner)).then(
+    () => true,
+    () => false,
+  );
+  if (!taken) return redis.abandon(owner);
+  const fate = await fateOf(runner, jobs[job.stage], job, owner);
+  await call("settle", () => redis.settle(job, owner, fate)).catch(() => {});
+}
+
+async function fateOf<S extends Stage>(
+  runner: JobRunner,
+  definition: JobDefinition<S>,
+  job: Job,
+  owner: string,
+): Promise<Fate> {
+  const { clock } = runner;
+  try {
+    const context = contextOf(runner, job, owner);
+    const data = definition.data.parse(job.data);
+    const run = () => definition.run(data, context);
+    const outcome = await (singles.has(job.stage) ? context.withLock(`stage:${job.stage}`, run) : run());
+    if ("done" in outcome) return { kind: "done", text: outcome.done };
+    return { kind: "again", at: outcome.again, costs: false };
+  } catch (error) {
+    const fault = toFault(error);
+    const now = clock.now();
+    const verdict = judge(fault, {
+      now,
+      since: job.addedAt,
+      attempt: job.attemptsMade + 1,
+      attempts: definition.attempts,
+      aborted: undefined,
+    });
+    if (verdict.fate === "again") return { kind: "again", at: verdict.at, costs: false };
+    if (verdict.fate === "give-up") return { kind: "dead", text: `${fault.code}: ${fault.message}` };
+    // Without the jitter: the same schedule shall give the same run.
+    const pause = Math.min(usualBackoff.first * 2 ** job.attemptsMade, usualBackoff.longest);
+    return { kind: "again", at: now + pause, costs: true };
+  }
+}
+
+function contextOf(runner: JobRunner, job: Job, owner: string): JobContext {
+  const { process, redis, pass } = runner;
+  const { signal } = new AbortController();
+  const call = <T>(what: string, effect: () => T) => pass(process, `queue ${what}`, effect, cutOff.port);
+  return {
+    jobId: job.id,
+    attempt: job.attemptsMade + 1,
+    signal,
+    enqueue: enqueueOf(runner),
+    // Hints: what cannot be stored is not worth a failure.
+    progress: ({ step }) => call(`progress ${step}`, () => {}).catch(() => {}),
+    remember: (hints) =>
+      call("remember", () => {
+        Object.assign(job.data, hints);
+      }).catch(() => {}),
+    async withLock(key, work) {
+      const holder = `${owner} ${randomUUID()}`;
+      try {
+        await call("lock", () => redis.lock(key, holder));
+        return await work(signal);
+      } finally {
+        // What it cannot give back runs out.
+        redis.abandon(holder);
+        await call("unlock", () => redis.unlock(key, holder)).catch(() => {});
+      }
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { createResourceManager } from "../../../src/azure/resource-manager.ts";
+import { createAzureKeys } from "../../../src/providers/azure-keys/azure-keys.ts";
+import { createDataPlane } from "../../azure/keys/data-plane.ts";
+import { acceptedKeys, addKeyedResource, keyNamed, regenerate } from "../../azure/keys/resources.ts";
+import { keyedResourceId, resourceGroupId } from "../../azure/resource-ids.ts";
+import { grant } from "../../azure/resources.ts";
+import type { Scenario } from "./scenario.ts";
+
+const endpoint = "https://management.azure.com";
+const host = "orders.blob.core.windows.net";
+const path = "Microsoft.Storage/storageAccounts/orders";
+
+/** A storage account: `key1` is in use. */
+export const azureKey: Scenario = {
+  name: "azure-key",
+  overlap: "dual",
+  origin: "minted",
+  secret: {
+    rotator: "azure-key",
+    target: { resource: keyedResourceId({ subscriptionId: "00000000-0000-4000-8000-000000000001" }, path) },
+  },
+  install({ state, tokens: _tokens, identity }) {
+    const resource = addKeyedResource(state, path, { endpoint: `https://${host}` });
+    grant(state, identity.principalId, "Keyturn Keys", resourceGroupId(state, "data"));
+    return {
+      first: keyNamed(resource, "key1").value,
+      services: { [host]: createDataPlane(state, resource) },
+      live: () => new Set(acceptedKeys(resource, state.clock)),
+      connect({ client, credential, clock }) {
+        const resourceManager = createResourceManager({
+          credential,
+          endpoint,
+          scope: `${endpoint}/.default`,
+          clock,
+          client,
+        });
+        return { azureKeys: createAzureKeys({ resourceManager, cloud: "public", client }) };
+      },
+      changeByHand(text) {
+        const key = resource.keys.find(({ value }) => value === text) ?? keyNamed(resource, "key1");
+        regenerate(resource, key, state.clock);
+        return key.value;
+      },
+    };
+  },
+};

@@ -1,0 +1,241 @@
+import { createLog, type Log } from "../../src/log.ts";
+import { stages } from "../../src/queue/contracts.ts";
+import { readRecord } from "../../src/rotation/record.ts";
+import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
+import { broken, latest } from "./monitor.ts";
+import { createProcess, cutOff, never, type Pass, type Process, type Trouble } from "./process.ts";
+import { createRedis, type Redis } from "./queue.ts";
+import { runJob } from "./run-job.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import { createWorker, type Worker } from "./worker.ts";
+
+export interface WorldOptions extends GroundOptions {
+  readonly troubles?: readonly Trouble[];
+  /** Virtual milliseconds that each call takes. */
+  readonly latency?: number;
+  /** Where the processes log to; nowhere by default. */
+  readonly log?: Log;
+  /** Called, and waited for, before each call: where the search for interleavings decides who goes on. */
+  readonly turn?: (process: Process, label: string) => Promise<void>;
+}
+
+const lease = 30_000;
+const silent = createLog("silent");
+const dead = Symbol("dead");
+
+/**
+ * A world in which the real jobs run, die and converge: everything outside in memory, everything timed on one virtual
+ * clock, every call of a process to the outside counted, watched, and possibly its last.
+ */
+export async function createWorld(scenario: Scenario, options: WorldOptions = {}) {
+  const { latency = 0, log = silent, turn } = options;
+  const ground = await createGround(scenario, options);
+  const { clock } = ground;
+  const redis = createRedis(clock, lease);
+  const troubles = new Map((options.troubles ?? []).map((trouble) => [trouble.at, trouble]));
+  const calls: string[] = [];
+  const violations: string[] = [];
+  const workers: Worker[] = [];
+  const schedule = { next: Number.POSITIVE_INFINITY, sweeps: 0 };
+  let inFlight = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  function kill(process: Process, flush = false): void {
+    process.alive = false;
+    redis.abandon(process.id);
+    if (flush) flushRedis();
+  }
+
+  function flushRedis(): void {
+    redis.flush();
+    // A living worker puts the schedule back from its own timer.
+    schedule.next = Math.min(schedule.next, clock.now() + 60_000 + hour);
+  }
+
+  /** One effect at a time, with the rules checked before anybody else moves. */
+  function watched<T>(process: Process, label: string, effect: () => Promise<T> | T): Promise<T> {
+    const work = async () => {
+      const before = ground.snapshot();
+      try {
+        return await effect();
+      } finally {
+        const change = { before, after: ground.snapshot(), process, scenario, overlap };
+        for (const found of broken(change)) violations.push(`#${calls.length - 1} ${label}: ${found}`);
+      }
+    };
+    const mine = last.then(work);
+    last = mine.catch(() => {});
+    return mine;
+  }
+
+  /** One call and what happens to it. `dead`: the caller does not live to see the answer. */
+  async function attempt<T>(
+    ...[process, label, effect, cut]: Parameters<typeof pass<T>>
+  ): Promise<T | typeof dead> {
+    if (latency > 0) await clock.advance(latency);
+    if (!process.alive) return dead;
+    const { position, flush } = troubles.get(calls.push(label) - 1) ?? {};
+    if (process.doomed || position === "before") {
+      kill(process, flush);
+      return dead;
+    }
+    const result = await watched(process, label, effect);
+    if (!process.alive) return dead;
+    if (position === "cut") throw cut();
+    if (position === "lost") kill(process, flush);
+    if (position === "after") process.doomed = true;
+    if (position === "after" && flush) flushRedis();
+    return position === "lost" ? dead : result;
+  }
+
+  const pass: Pass = async (process, label, effect, cut) => {
+    if (process.alive && turn) await turn(process, label);
+    inFlight += 1;
+    const answer = await attempt(process, label, effect, cut).finally(() => {
+      inFlight -= 1;
+    });
+    return answer === dead ? never() : answer;
+  };
+
+  /** Runs one piece of work of a process; how it ends is told by the world. */
+  function begin({ process }: Worker, work: () => Promise<void>): void {
+    process.running += 1;
+    work()
+      .catch((error: unknown) => violations.push(`a process failed: ${String(error)}`))
+      .finally(() => {
+        process.running -= 1;
+      });
+  }
+
+  function startWorker(): Worker {
+    const process = createProcess(`process-${workers.length + 1}`);
+    const worker = createWorker(ground, redis, process, pass, log);
+    workers.push(worker);
+    begin(worker, async () => {
+      const sweep = () => redis.add("sweep-vaults", { deep: false }, { dedupe: "sweep" });
+      await pass(process, "queue add sweep-vaults", sweep, cutOff.port).catch(() => {});
+      if (schedule.next === Number.POSITIVE_INFINITY) schedule.next = clock.now() + hour;
+    });
+    return worker;
+  }
+
+  const alive = () => workers.filter(({ process }) => process.alive);
+
+  /** Starts the next thing that is due on this worker. `false` if there is none. */
+  function startNext(worker: Worker): boolean {
+    const message = ground.messages.find(({ lockedUntil }) => lockedUntil <= clock.now());
+    if (message) {
+      begin(worker, () => handleMessage(worker, message));
+      return true;
+    }
+    const job = redis.due(stages);
+    if (job) begin(worker, () => runJob(worker, job));
+    return job !== undefined;
+  }
+
+  async function handleMessage(worker: Worker, message: Message): Promise<void> {
+    const { process } = worker;
+    message.lockedUntil = clock.now() + lease;
+    message.deliveryCount += 1;
+    const call = (what: string, effect: () => void) => pass(process, `message ${what}`, effect, cutOff.port);
+    const remove = () => {
+      const at = ground.messages.indexOf(message);
+      if (at >= 0) ground.messages.splice(at, 1);
+    };
+    await worker.handle(
+      {
+        id: message.id,
+        body: message.body,
+        contentType: "application/cloudevents+json",
+        properties: {},
+        enqueuedAt: clock.now(),
+        deliveryCount: message.deliveryCount - 1,
+        complete: () => call("complete", remove),
+        abandon: () =>
+          call("abandon", () => {
+            message.lockedUntil = 0;
+          }),
+        async deadLetter(code) {
+          violations.push(`an event was dead-lettered: ${code}`);
+          await call("dead-letter", remove);
+        },
+      },
+      new AbortController().signal,
+    );
+  }
+
+  /** Waits until nobody works any more. Who sleeps on the clock meanwhile is woken. */
+  async function settle(): Promise<void> {
+    for (let idle = 0; alive().some(({ process }) => process.running > 0); idle += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (inFlight > 0) idle = 0;
+      if (idle < 100) continue;
+      if (clock.nextAt === undefined) throw new Error("a process waits for nothing");
+      await clock.advance(clock.nextAt - clock.now());
+      idle = 0;
+    }
+  }
+
+  /** Moves the time to the next moment at which anything happens. */
+  async function wait(until: number): Promise<void> {
+    const locks = ground.messages.map(({ lockedUntil }) => lockedUntil);
+    const times = [until, schedule.next, clock.nextAt ?? until, redis.nextAt() ?? until, ...locks];
+    await clock.advance(Math.max(0, Math.min(...times.filter((at) => at > clock.now())) - clock.now()));
+    if (clock.now() < schedule.next) return;
+    redis.add("sweep-vaults", { deep: false });
+    schedule.next += hour;
+    schedule.sweeps += 1;
+  }
+
+  /** Whether a rotation has come to its end and the to-do list is empty. */
+  function isAtRest(): boolean {
+    const now = latest(ground.snapshot());
+    return (
+      now !== undefined &&
+      readRecord(now.tags).state === "retired" &&
+      redis.jobs.size === 0 &&
+      ground.messages.length === 0
+    );
+  }
+
+  /**
+   * Lets things happen, one after the other, until a rotation is over and two sweeps have found nothing more to do, or
+   * the time is up. A process that died is replaced after a second.
+   */
+  async function run(limit: number): Promise<void> {
+    const until = clock.now() + limit;
+    let quietSince: number | undefined;
+    while (clock.now() < until) {
+      if (alive().length === 0) {
+        await clock.advance(1_000);
+        startWorker();
+      }
+      await settle();
+      const [worker] = alive();
+      if (!worker || startNext(worker)) continue;
+      quietSince = isAtRest() ? (quietSince ?? schedule.sweeps) : undefined;
+      if (quietSince !== undefined && schedule.sweeps >= quietSince + 2) return;
+      await wait(until);
+    }
+  }
+
+  return {
+    ground,
+    redis,
+    calls,
+    violations,
+    workers,
+    run,
+    kill,
+    flushRedis,
+    startWorker,
+    startNext,
+    settle,
+    wait,
+    alive,
+    close: () => ground.close(),
+  };
+}
+
+export type World = Awaited<ReturnType<typeof createWorld>>;
+export type { Ground, Redis };
