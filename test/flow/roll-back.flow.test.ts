@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startMeter, type Meter } from "../demo/meter.ts";
+import { until } from "../support/until.ts";
+import { startWorld, type World } from "../support/world.ts";
+import { latestOf, logsIn, storeWorkingSecret, versionsOf } from "./fixture.ts";
+
+const stack = new AsyncDisposableStack();
+let world: World;
+let meter: Meter;
+
+beforeAll(async () => {
+  meter = stack.use(await startMeter());
+  world = stack.use(
+    await startWorld({
+      dependents: ["orders-api", "billing-api"],
+      nearExpiryDelay: 500,
+      overlap: "1m",
+      settle: "1s",
+      deadline: "6s",
+    }),
+  );
+});
+afterAll(() => stack.disposeAsync());
+
+test("a new value that an application cannot live with is rolled back, and nobody else is restarted", async () => {
+  const old = await storeWorkingSecret(world, 29);
+  await world.startApp("orders-api", meter.url, { environment: { REFUSES_ROLE: "orders_b" } });
+  await world.startApp("billing-api", meter.url);
+  await until("both applications serve", () => meter.servedOn(old).size === 2);
+  const oldValue = latestOf(world)?.value ?? "";
+  const oldExpiry = latestOf(world)?.exp;
+  const started = world.app("billing-api")?.startTime;
+  await world.startWorker();
+
+  const restored = await until(
+    "the roll-back is closed",
+    () => {
+      const latest = latestOf(world);
+      return latest?.tags["keyturn-restores"] === old && latest.tags["keyturn-state"] === "retired"
+        ? latest
+        : undefined;
+    },
+    { limit: 60_000 },
+  );
+  expect(restored.value).toBe(oldValue);
+  expect(restored.exp).toBe(oldExpiry);
+  expect(restored.tags["keyturn-hold"]).toContain("not-before=");
+  expect(await logsIn(oldValue)).toBe(true);
+
+  const bad = versionsOf(world).find(({ version }) => version === restored.tags["keyturn-from"]);
+  expect(bad?.enabled).toBe(false);
+  expect(await logsIn(bad?.value ?? "")).toBe(false);
+  expect(world.app("billing-api")?.startTime).toBe(started);
+  await until(
+    "the application serves again",
+    () => (meter.servedOn(restored.version).get("orders-api") ?? 0) > 0,
+  );
+  expect(meter.failedBy("billing-api")).toBe(0);
+});
