@@ -22,6 +22,9 @@ process.on("SIGTERM", () => stopping.abort());
 const secret = await vault.getSecret(SECRET_NAME);
 console.log(`${APP_NAME} started on version ${secret.properties.version}`);
 const connectionString = secret.value ?? "";
+// An application that cannot live with the new value, for trying out what happens then.
+if (process.env.REFUSES_ROLE && new URL(connectionString).username === process.env.REFUSES_ROLE)
+  process.exit(1);
 
 let counted = { served: 0, failed: 0 };
 let reportedAt = 0;

@@ -32,7 +32,7 @@ describe("a secret with two roles, near its expiry", () => {
   beforeAll(async () => {
     old = await storeWorkingSecret(world, 90);
     await world.startApp("orders-api", meter.url);
-    await world.startApp("reports", meter.url, { "keyturn-secrets": "orders-db" });
+    await world.startApp("reports", meter.url, { tags: { "keyturn-secrets": "orders-db" } });
     await world.startApp("bystander", meter.url);
     await until("the applications serve queries", () => meter.servedOn(old).size === 3);
     old = await storeWorkingSecretAgain();

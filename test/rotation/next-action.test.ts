@@ -367,3 +367,134 @@ describe("whatever can be seen", () => {
     );
   });
 });
+
+describe("a rotation that went wrong", () => {
+  const open = { latest: published, replaced: { ...replaced, enabled: true }, provider: works };
+  const unconfirmed = { unconfirmed: ["/g/one"], confirmed: 0 };
+  const failed = { trigger: "roll-failed", mode: "routine", requestId: "q", version: undefined } as const;
+
+  test("is rolled back when a restart has failed: written down first, then restored", () => {
+    const seenFailed = seen({ ...open, dependents: unconfirmed, request: failed });
+    expect(nextAction(seenFailed, dual)).toEqual({ kind: "write-intent", mode: "rolling-back" });
+    const record = { ...published.record, intent: { ...intent, mode: "rolling-back" as const } };
+    const back = seen({
+      ...open,
+      latest: { ...published, record },
+      provider: { ...works, replaced: "accepted" },
+    });
+    expect(nextAction(back, dual)).toEqual({ kind: "restore" });
+  });
+
+  test("is not rolled back for groups that have come back meanwhile", () => {
+    const healed = seen({ ...open, dependents: confirmed, request: failed });
+    expect(nextAction(healed, dual)).toMatchObject({ kind: "wait", reason: "overlap" });
+  });
+
+  test("with a single credential, sets the provider back before it publishes the old value", () => {
+    const single = aRule({ slots: ["orders_b"] });
+    const record = { ...published.record, intent: { ...intent, mode: "rolling-back" as const } };
+    const same = { ...replaced, enabled: true, credentialId: "orders_b" };
+    const back = seen({
+      latest: { ...published, record },
+      replaced: same,
+      provider: { ...works, replaced: "refused" },
+    });
+    expect(nextAction(back, single)).toEqual({ kind: "set-back", to: "replaced" });
+    expect(nextAction(back, dual)).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
+  });
+
+  test("waits after the roll-back, unless a person asks", () => {
+    const restored = latest({
+      lineage: "ours",
+      first: false,
+      version: two,
+      record: { rotation, from: one, restores: one, state: "retired", hold: { notBefore: now + day } },
+      createdAt: now - 2 * day,
+    });
+    expect(nextAction(seen({ latest: restored }), dual)).toMatchObject({ kind: "idle", reason: "held" });
+    const request = { trigger: "manual", mode: "routine", requestId: "q", version: two } as const;
+    expect(nextAction(seen({ latest: restored, request }), dual)).toEqual({
+      kind: "write-intent",
+      mode: "routine",
+    });
+  });
+
+  test("retires the value that was taken back without an overlap", () => {
+    const record = { rotation, from: one, restores: one, state: "published" as const };
+    const restored = { ...published, record, createdAt: now, credentialId: "orders_a" };
+    const bad = { ...replaced, enabled: true, credentialId: "orders_b" };
+    const back = seen({
+      latest: restored,
+      replaced: bad,
+      provider: { ...works, replaced: "accepted" },
+      dependents: confirmed,
+    });
+    expect(nextAction(back, dual)).toEqual({ kind: "revoke", credentialId: "orders_b" });
+  });
+
+  test("is quarantined, leaves a single credential working, and goes on only when a person says so", () => {
+    const record = { intent, hold: { quarantined: "forbidden", failures: 3 } };
+    const single = aRule({ slots: ["orders_a"] });
+    const inPlace = { ...parked, credentialId: "orders_a" };
+    const stuck = { latest: latest({ record }), pending: inPlace };
+    const applied = { ...works, latest: "refused", pending: "accepted" } as const;
+    expect(nextAction(seen({ ...stuck, provider: applied }), single)).toEqual({
+      kind: "set-back",
+      to: "latest",
+    });
+    expect(nextAction(seen({ ...stuck, provider: works }), single)).toMatchObject({ code: "quarantined" });
+    const answer = { trigger: "manual", requestId: "q", version: one } as const;
+    const retry = seen({ ...stuck, provider: works, request: { ...answer, mode: "retry" } });
+    expect(nextAction(retry, single)).toEqual({ kind: "write-intent", mode: "routine" });
+    const abandon = seen({ ...stuck, provider: works, request: { ...answer, mode: "abandon" } });
+    expect(nextAction(abandon, single)).toEqual({ kind: "drop-intent" });
+  });
+
+  test("makes a candidate anew that was refused too often", () => {
+    const ready = seen({
+      latest: latest({ record: { intent } }),
+      provider: { ...works, pending: "accepted" },
+    });
+    expect(nextAction({ ...ready, pending: { ...parked, refusals: 2 } }, dual).kind).toBe("publish");
+    expect(nextAction({ ...ready, pending: { ...parked, refusals: 3 } }, dual).kind).toBe("park");
+  });
+});
+
+describe("a leaked value", () => {
+  const request = { trigger: "manual", mode: "compromised", requestId: "q", version: two } as const;
+  const open = seen({
+    latest: published,
+    replaced: { ...replaced, enabled: true },
+    provider: { ...works, replaced: "accepted" },
+    dependents: confirmed,
+  });
+  const leak = { ...intent, mode: "compromised" as const, at: now };
+
+  test("upgrades a rotation that is under way", () => {
+    const routine = latest({ record: { intent } });
+    const asked = seen({ latest: routine, request: { ...request, version: one } });
+    expect(nextAction(asked, dual)).toEqual({ kind: "write-intent", mode: "compromised" });
+  });
+
+  test("ends the open rotation at once, without its overlap, and is followed by another", () => {
+    expect(nextAction({ ...open, request }, dual)).toEqual({ kind: "write-intent", mode: "compromised" });
+    const recorded = { ...published, record: { ...published.record, intent: leak } };
+    expect(nextAction({ ...open, latest: recorded }, dual)).toEqual({
+      kind: "revoke",
+      credentialId: "orders_a",
+    });
+    const closed = { ...recorded, record: { ...recorded.record, state: "retired" as const } };
+    const next = nextAction(seen({ latest: closed, provider: works }), dual);
+    expect(next).toMatchObject({ kind: "park", slot: "orders_a" });
+  });
+
+  test("is retired at the deadline whoever is unconfirmed, and never brought back", () => {
+    const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
+    const stuck = { ...open, latest: leaked, dependents: { unconfirmed: ["/g/one"], confirmed: 0 } };
+    const early = { ...stuck, now: leaked.createdAt + 1 };
+    const failed = { trigger: "roll-failed", mode: "routine", requestId: "q", version: undefined } as const;
+    expect(nextAction(early, dual)).toMatchObject({ kind: "roll" });
+    expect(nextAction({ ...early, request: failed }, dual)).toMatchObject({ kind: "roll" });
+    expect(nextAction({ ...stuck, now: leaked.createdAt + dual.deadline }, dual).kind).toBe("revoke");
+  });
+});

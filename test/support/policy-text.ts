@@ -11,6 +11,8 @@ export interface PolicyOptions {
   readonly overlap?: string;
   readonly settle?: string;
   readonly skew?: string;
+  /** A restarted group must be back by then. */
+  readonly deadline?: string;
   /** BullMQ's job lock: how soon a killed worker's job is taken up again. */
   readonly lock?: string;
   /** Further secrets, as the policy file writes them. */
@@ -27,7 +29,7 @@ interface Database {
 export function policyText(azure: LocalAzure, options: PolicyOptions & Database): string {
   const { subscriptionId } = azure.state;
   const scope = `/subscriptions/${subscriptionId}/resourceGroups/apps`;
-  const { overlap = "5s", settle = "1s", skew = "1s", lock = "5s" } = options;
+  const { overlap = "5s", settle = "1s", skew = "1s", lock = "5s", deadline = "1m" } = options;
   return stringify({
     version: 1,
     cloud: "custom",
@@ -35,7 +37,7 @@ export function policyText(azure: LocalAzure, options: PolicyOptions & Database)
     scopes: [scope],
     self: azure.groupId("core", "keyturn"),
     defaults: { validity: "90d", rotateBefore: "30d", overlap },
-    rollout: { settle, skew, coalesce: skew, deadline: "1m" },
+    rollout: { settle, skew, coalesce: skew, deadline },
     worker: { lock, stalledCheck: "1s", drain: "5s" },
     secrets: [databaseSecret(azure, options), ...(options.secrets ?? [])],
   });

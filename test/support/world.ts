@@ -42,7 +42,14 @@ export interface World extends AsyncDisposable {
   /** The worker's container as ACI tells it. */
   worker(): ContainerState | undefined;
   /** Deploys a sample application that reads `orders-db` when it starts. */
-  startApp(name: string, meter?: string, tags?: Readonly<Record<string, string>>): Promise<void>;
+  startApp(
+    name: string,
+    meter?: string,
+    more?: {
+      readonly tags?: Readonly<Record<string, string>>;
+      readonly environment?: Readonly<Record<string, string>>;
+    },
+  ): Promise<void>;
   /** A container of a dependent. */
   app(name: string): ContainerState | undefined;
   /** A connection string for a role with this password. */
@@ -217,7 +224,7 @@ function deployments(
         environment: { ...environment, ...more },
         identity,
       }),
-    async startApp(name, meter = "", tags = {}) {
+    async startApp(name, meter = "", { tags = {}, environment: own = {} } = {}) {
       const app = await azure.addIdentity(name);
       azure.grant(app.identity.principalId, "Key Vault Secrets User", vault.id);
       await arm.deploy({
@@ -229,6 +236,7 @@ function deployments(
           SECRET_NAME: "orders-db",
           LOCAL_VAULT: "1",
           METER_URL: meter,
+          ...own,
         },
         identity: app.identity.resourceId,
         tags,
