@@ -81,7 +81,7 @@ export function createResourceManager(options: ResourceManagerOptions): Resource
     get: (resourceId, { apiVersion }, signal) =>
       inCall("read", resourceId, signal, async (doing) => {
         const request = newRequest("GET", urlOf(resourceId, "", apiVersion), signal);
-        return bodyOf(demandSuccess(await retrying(request), doing));
+        return bodyOf(demandSuccess(await retrying(request), doing), doing);
       }),
     post: (resourceId, operation, { apiVersion, body, reads }, signal) =>
       inCall(operation, resourceId, signal, async (doing) => {
@@ -177,18 +177,25 @@ async function finish(
 ): Promise<unknown> {
   const { clock, endpoint, pollEvery = 1_000 } = options;
   const status = first.headers.get("azure-asyncoperation");
-  const address = status ?? first.headers.get("location");
-  if (first.status !== 202 || !address) return bodyOf(first);
+  let address = status ?? first.headers.get("location");
+  if (first.status !== 202 || !address) return bodyOf(first, call.doing);
   const end: Timestamp = clock.now() + operationPatience;
   let response = first;
   while (clock.now() < end) {
     await clock.sleep(Math.min(retryAfter({ response }) ?? pollEvery, end - clock.now()), call.signal);
-    const request = newRequest("GET", new URL(address, endpoint).href, call.signal);
-    response = demandSuccess(await call.poll(request), call.doing);
-    if (status === undefined && response.status !== 202) return bodyOf(response);
+    response = await poll(new URL(address, endpoint).href, call);
+    address = status ?? response.headers.get("location") ?? address;
+    if (status === undefined && response.status !== 202) return bodyOf(response, call.doing);
     if (status !== undefined && isSucceeded(response, call.doing)) return undefined;
   }
   throw new Fault("unavailable", `${call.doing}: Azure accepted it and has not finished in time`);
+}
+
+async function poll(url: string, { poll: send, doing, signal }: Call): Promise<PipelineResponse> {
+  const response = await send(newRequest("GET", url, signal));
+  // It is the operation that is gone, not the resource.
+  if (response.status === 404) throw new Fault("unavailable", `${doing}: Azure has lost track of it`);
+  return demandSuccess(response, doing);
 }
 
 function isSucceeded(response: PipelineResponse, doing: string): boolean {
@@ -203,11 +210,11 @@ function isSucceeded(response: PipelineResponse, doing: string): boolean {
 }
 
 /** @throws Fault `unexpected-response` for a body that is not JSON */
-function bodyOf(response: PipelineResponse): unknown {
+function bodyOf(response: PipelineResponse, doing: string): unknown {
   if (!response.bodyAsText) return undefined;
   const body = parseBody(response);
   if (body === undefined)
-    throw new Fault("unexpected-response", "Resource Manager sent something else than JSON");
+    throw new Fault("unexpected-response", `could not ${doing}: the answer is not JSON`);
   return body;
 }
 

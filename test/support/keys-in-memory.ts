@@ -2,6 +2,7 @@ import { createResourceManager } from "../../src/azure/resource-manager.ts";
 import type { CloudName } from "../../src/azure/clouds.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { createAzureKeys, type AzureKeys } from "../../src/providers/azure-keys/azure-keys.ts";
+import { type KeyedResource, keyedResource } from "../../src/providers/azure-keys/keyed-resource.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
 import { createContainers } from "../azure/container-instances.ts";
 import { simulateProcess } from "../azure/container-process.ts";
@@ -43,9 +44,10 @@ export async function keysInMemory(options: KeysInMemoryOptions = {}) {
       return await service(request);
     });
   route(new URL(endpoint).host, createService(state, tokens, containers));
+  const credential = inMemoryCredential(tokens, identity);
   const client = { httpClient: inMemoryHttpClient(routes), retryOptions: { retryDelayInMs: 1 } };
   const resourceManager = createResourceManager({
-    credential: inMemoryCredential(tokens, identity),
+    credential,
     endpoint,
     scope: `${endpoint}/.default`,
     clock,
@@ -60,7 +62,10 @@ export async function keysInMemory(options: KeysInMemoryOptions = {}) {
   });
   return {
     state,
+    tokens,
     identity,
+    credential,
+    client,
     resourceManager,
     azureKeys,
     /** Every request that came in, with its headers. */
@@ -84,6 +89,13 @@ export async function keysInMemory(options: KeysInMemoryOptions = {}) {
         .map(({ call }) => call.split("/").slice(8).join("/")),
     [Symbol.asyncDispose]: () => containers.close(),
   };
+}
+
+/** As the rotator sees the resource. */
+export function targetOf({ id }: { readonly id: string }): KeyedResource {
+  const found = keyedResource(id);
+  if (!found) throw new Error(`${id} is not in the table`);
+  return found;
 }
 
 export type KeysInMemory = Awaited<ReturnType<typeof keysInMemory>>;

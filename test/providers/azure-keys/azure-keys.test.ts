@@ -1,25 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { isFault } from "../../../src/errors.ts";
 import type { AzureKeys } from "../../../src/providers/azure-keys/azure-keys.ts";
-import {
-  type KeyedResource,
-  keyedResource,
-  knownTypes,
-} from "../../../src/providers/azure-keys/keyed-resource.ts";
-import { SecretValue } from "../../../src/secret-value.ts";
+import { knownTypes } from "../../../src/providers/azure-keys/keyed-resource.ts";
+import type { KeyedResource } from "../../../src/providers/azure-keys/keyed-resource.ts";
 import { keyedTypes } from "../../azure/keys/definitions.ts";
-import { keyNamed } from "../../azure/keys/resources.ts";
 import type { KeyedResourceState } from "../../azure/keys/state.ts";
-import { createVirtualClock } from "../../support/virtual-clock.ts";
-import { type KeysInMemory, keysInMemory } from "../../support/keys-in-memory.ts";
+import { keysInMemory, targetOf } from "../../support/keys-in-memory.ts";
 
-const signal = new AbortController().signal;
-
-function targetOf({ id }: { id: string }): KeyedResource {
-  const found = keyedResource(id);
-  if (!found) throw new Error(`${id} is not in the table`);
-  return found;
-}
+const { signal } = new AbortController();
 
 /** `Microsoft.Cache/redisEnterprise/databases` -> `Microsoft.Cache/redisEnterprise/orders/databases/orders` */
 function pathOf(type: string): string {
@@ -60,5 +47,74 @@ describe.each(keyedTypes)("%s", (type) => {
       expect(value.reveal()).not.toBe(before[name]);
     }
     expect(resource.regenerations).toBe(target.kind.pairs.flat().length);
+  });
+});
+
+describe("any resource", () => {
+  const path = "Microsoft.Storage/storageAccounts/orders";
+
+  test("that does not exist is a question for somebody, whatever is asked of it", async () => {
+    await using world = await keysInMemory();
+    const target = targetOf(world.add(path));
+    world.state.keyedResources.clear();
+    const fault = { code: "target-missing", message: expect.stringContaining(target.id) };
+    await expect(world.azureKeys.list(target, signal)).rejects.toMatchObject(fault);
+    await expect(world.azureKeys.regenerate(target, "key1", signal)).rejects.toMatchObject(fault);
+  });
+
+  test("needs a role: without one nothing is listed and nothing regenerated", async () => {
+    await using world = await keysInMemory({ role: "Reader" });
+    const resource = world.add(path);
+    const fault = { code: "forbidden", kind: "refused" };
+    await expect(world.azureKeys.list(targetOf(resource), signal)).rejects.toMatchObject(fault);
+    await expect(world.azureKeys.regenerate(targetOf(resource), "key1", signal)).rejects.toMatchObject(fault);
+    expect(resource.regenerations).toBe(0);
+  });
+
+  test("with no key of that name is left alone", async () => {
+    await using world = await keysInMemory();
+    const resource = world.add(path);
+    await expect(world.azureKeys.regenerate(targetOf(resource), "kerb1", signal)).rejects.toMatchObject({
+      code: "slot-unknown",
+    });
+    expect(resource.regenerations).toBe(0);
+  });
+
+  test("that still lists the old key after it was regenerated is asked again later", async () => {
+    await using world = await keysInMemory();
+    const resource = world.add("Microsoft.DocumentDB/databaseAccounts/orders");
+    const [key] = resource.keys;
+    const stale = key?.value ?? "";
+    Object.defineProperty(key, "value", { get: () => stale, set: () => {} });
+    await expect(world.azureKeys.regenerate(targetOf(resource), "primary", signal)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+
+  test("that is throttled or away may be asked again; its regeneration was sent once", async () => {
+    await using world = await keysInMemory();
+    const resource = world.add(path);
+    const target = targetOf(resource);
+    world.addFault({ match: "regenerateKey", position: "before", status: 429, retryAfter: 3 });
+    await expect(world.azureKeys.regenerate(target, "key1", signal)).rejects.toMatchObject({
+      code: "throttled",
+      kind: "retriable",
+      retryAfter: 3_000,
+    });
+    expect(resource.regenerations).toBe(0);
+    world.addFault({ match: "regenerateKey", position: "after", status: 500 });
+    await expect(world.azureKeys.regenerate(target, "key1", signal)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    expect(resource.regenerations).toBe(1);
+  });
+
+  test("tells whoever keeps logs clean of every key that it showed", async () => {
+    const learnt = new Set<string>();
+    await using world = await keysInMemory({ learn: (value) => learnt.add(value.reveal()) });
+    const resource = world.add(path);
+    const before = Object.values(valuesOf(resource));
+    await world.azureKeys.regenerate(targetOf(resource), "key2", signal);
+    expect(learnt).toEqual(new Set([...before, ...Object.values(valuesOf(resource))]));
   });
 });
