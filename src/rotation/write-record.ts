@@ -32,11 +32,16 @@ export async function dropIntent(scene: Scene): Promise<void> {
   await changeRecord(scene, (record) => ({ ...record, intent: undefined, hold: undefined }));
 }
 
-/** The published value is proven: the copy under the other name is not needed any more. */
-export async function settlePending(scene: Scene): Promise<void> {
-  const { secret, ports, signal } = scene;
-  const { version } = held(scene, "pending").stored;
-  await vaultOf(secret, ports.vaults).update(pendingName(secret.name), version, { enabled: false }, signal);
+/**
+ * The published value is proven: no parked copy is needed any more, neither the one used nor one that a process which is
+ * gone had sent and that arrived late.
+ */
+export async function settlePending({ secret, ports, signal }: Scene): Promise<void> {
+  const vault = vaultOf(secret, ports.vaults);
+  const name = pendingName(secret.name);
+  const parked = await vault.versions(name, signal);
+  for (const { version, enabled } of parked)
+    if (enabled) await vault.update(name, version, { enabled: false }, signal);
 }
 
 /** Counts a step that was refused for good; `isFinal`: nothing more is tried until a person has answered. */

@@ -44,7 +44,17 @@ describe.each(calls)("a worker killed at $point", ({ service, match }) => {
     async (position) => {
       const old = await storeWorkingSecret(world, 29);
       // The event follows after a moment, so this is in time, and it is keyturn's call that hangs, not ours.
-      world.azure.state.faults.push({ id: match, service, match, position, delay: 5_000, times: 1 });
+      // Whoever hears of it then, `before` has no effect.
+      const status = position === "before" ? { status: 503 } : {};
+      world.azure.state.faults.push({
+        id: match,
+        service,
+        match,
+        position,
+        delay: 5_000,
+        times: 1,
+        ...status,
+      });
       await until("the call hangs", () => world.azure.state.faults.every(({ times }) => times === 0));
       killWorker(world);
       world.azure.state.faults.length = 0;
@@ -67,6 +77,26 @@ describe("a worker killed while PostgreSQL works for it", () => {
     await roles.release();
     await expectRotated(old);
   });
+});
+
+test("a candidate of a killed worker that arrives late is not used", async () => {
+  const late = {
+    id: "late",
+    service: "key-vault",
+    match: "^PUT /secrets/orders-db--pending",
+    position: "before",
+  } as const;
+  const old = await storeWorkingSecret(world, 29);
+  // The request hangs in the network, and takes effect when nobody waits for it any more.
+  world.azure.state.faults.push({ ...late, delay: 9_000, times: 1 });
+  await until("the call hangs", () => world.azure.state.faults.every(({ times }) => times === 0));
+  const before = versionsOf(world, "orders-db--pending").length;
+  killWorker(world);
+  const latest = await rotatedAway(world, old);
+  await until("the late one is there", () => versionsOf(world, "orders-db--pending").length === before + 2);
+  expect(await logsIn(latest.value)).toBe(true);
+  // The next rotation does not take it for its own, and clears it away.
+  await expectRotated(await storeWorkingSecret(world, 29));
 });
 
 test("ten kills in a row, wherever they hit, end in one finished rotation", async () => {
