@@ -74,7 +74,7 @@ test("adding takes Graph's defaults, cuts long names, tells the text once, and r
   await call("POST", path, { passwordCredential: { displayName: "n".repeat(200) } });
   const read = await call("GET", `${application.objectId}?$select=appId,passwordCredentials`);
   const listed = Listed.parse(await read.json());
-  expect(Object.keys(listed)).toEqual(["appId", "passwordCredentials"]);
+  expect(Object.keys(listed).toSorted()).toEqual(["appId", "passwordCredentials"]);
   expect(listed.passwordCredentials[1]?.displayName).toHaveLength(90);
   expect(JSON.stringify(listed)).not.toContain(added.secretText);
   const wrong = call("POST", path, { passwordCredential: { endDateTime: "next year" } });
