@@ -109,6 +109,13 @@ describe("any resource", () => {
     expect(resource.regenerations).toBe(1);
   });
 
+  test("is listed in spite of a hiccup: reading may be repeated", async () => {
+    await using world = await keysInMemory();
+    const resource = world.add(path);
+    world.addFault({ match: "listKeys", position: "before", status: 503, times: 2 });
+    expect(await listed(world.azureKeys, targetOf(resource))).toEqual(valuesOf(resource));
+  });
+
   test("tells whoever keeps logs clean of every key that it showed", async () => {
     const learnt = new Set<string>();
     await using world = await keysInMemory({ learn: (value) => learnt.add(value.reveal()) });

@@ -158,6 +158,15 @@ describe.each(planes)("$path", (plane) => {
     expect(hosts(custom)).toEqual(["localhost:4711"]);
   });
 
+  test("a redirect is not followed: a signature, or the key itself, would go along", async () => {
+    await using world = await start(plane);
+    world.route(plane.host, async () => Response.redirect(`https://${plane.host}/elsewhere`, 307));
+    await expect(use(world, world.resource, world.key)).rejects.toMatchObject({
+      code: "unexpected-response",
+    });
+    expect(hosts(world)).toEqual([plane.host]);
+  });
+
   test("neither the key nor the service's words are in a fault", async () => {
     await using world = await start(plane);
     const { resource, key } = world;
@@ -197,6 +206,13 @@ describe("a storage account", () => {
     await expect(use(custom, custom.resource, custom.key)).rejects.toMatchObject({ code: "forbidden" });
   });
 
+  test("that cannot be read now is asked later, and not by its name", async () => {
+    await using world = await start(plane);
+    world.addFault({ match: "^GET .*/storageAccounts/orders$", position: "before", status: 500, times: -1 });
+    await expect(use(world, world.resource, world.key)).rejects.toMatchObject({ code: "unavailable" });
+    expect(hosts(world)).toEqual([]);
+  });
+
   test("whose firewall keeps us out says nothing about the key", async () => {
     await using world = await start(plane);
     const headers = { "x-ms-error-code": "AuthorizationFailure" };
@@ -212,6 +228,24 @@ describe("a rule that may not manage", () => {
     expect(await use(world, world.resource, world.key)).toBe("accepted");
     expect(await use(world, world.resource, "wrong")).toBe("refused");
   });
+});
+
+test.each([
+  ["Microsoft.ServiceBus/namespaces/orders/authorizationRules/app", "/$namespaceinfo"],
+  ["Microsoft.ServiceBus/namespaces/orders/queues/in-box/authorizationRules/app", "/in-box"],
+  ["Microsoft.EventHub/namespaces/orders/authorizationRules/app", "/$Resources/EventHubs"],
+  ["Microsoft.EventHub/namespaces/orders/eventhubs/clicks/authorizationRules/app", "/clicks"],
+])("%s is used to ask for %s; that it is not there is no fault of the key", async (path, asked) => {
+  const host = "orders.servicebus.windows.net";
+  await using world = await keysInMemory();
+  const resource = world.add(path, { host });
+  const paths: string[] = [];
+  world.route(host, async ({ url }) => {
+    paths.push(new URL(url).pathname);
+    return new Response(null, { status: 404 });
+  });
+  expect(await use(world, resource, resource.keys[0]?.value ?? "")).toBe("accepted");
+  expect(paths).toEqual([asked]);
 });
 
 test("kinds of AI services that list no models are not asked", async () => {
