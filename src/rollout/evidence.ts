@@ -12,6 +12,7 @@ export function groupFacts(group: string, view: ContainerGroupView | undefined):
   return {
     group,
     phase: phaseOf(view),
+    busy: !["Succeeded", "Failed", undefined].includes(view.provisioningState),
     evidenceAt: known ? Math.min(...starts) : undefined,
     stableSince: known ? Math.max(...starts) : undefined,
   };

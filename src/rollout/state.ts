@@ -9,6 +9,8 @@ export interface GroupFacts {
    * next start. `unsettled`: some container waits, starts or crashes. `gone`: there is no such group any more.
    */
   readonly phase: "running" | "stopped" | "unsettled" | "gone";
+  /** Azure is at work on it. */
+  readonly busy?: boolean;
   /** The oldest container start: everything the group runs was read after it. */
   readonly evidenceAt: Timestamp | undefined;
   /** The newest container start: nothing has restarted since. */

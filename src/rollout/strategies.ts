@@ -23,8 +23,8 @@ export type RestartStep =
 /** How often a group is looked at while it restarts. */
 const poll: Millis = 2_000;
 
-/** A restart that has not shown by then got lost, and is sent again. */
-const resendAfter: Millis = 60_000;
+/** A restart that has not shown by then got lost, and is sent again; later, if Azure is still at work on the group. */
+const resendAfter = { idle: 15_000, busy: 60_000 } as const;
 
 /** The strategy `restart`: in place, all containers of the group; evidence is their start time. Pure. */
 export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" | "deadline">): RestartStep {
@@ -44,7 +44,7 @@ export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" 
   if (where === "settling") {
     return { kind: "wait", until: (facts.stableSince ?? now) + rules.settle, why: "settling" };
   }
-  const unsent = sentAt === undefined || now >= sentAt + resendAfter;
+  const unsent = sentAt === undefined || now >= sentAt + resendAfter[facts.busy ? "busy" : "idle"];
   if (unsent && needsRestart(view)) return { kind: "restart" };
   return {
     kind: "wait",

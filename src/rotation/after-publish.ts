@@ -57,12 +57,27 @@ function repair({ pending }: Observation, rotation: string, rules: Rules): Actio
 /** Only a slot whose present value is the replaced one, and not the one in use, is ever revoked. */
 function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   const { replaced, provider } = seen;
+  if (!rules.retire) return { kind: "close" };
   const [orphan] = provider?.orphans ?? [];
   if (orphan !== undefined) return { kind: "revoke", credentialId: orphan };
   const old = replaced?.credentialId;
-  if (!old || old === latest.credentialId || !isKnown(old, rules) || !rules.retire) return { kind: "close" };
+  if (old === "" && isNamed(rules) && provider?.replaced === "accepted") return whichOne(rules);
+  if (!old || old === latest.credentialId || !isKnown(old, rules)) return { kind: "close" };
   if (provider?.replaced === "unknown") return pause(seen);
   return provider?.replaced === "accepted" ? { kind: "revoke", credentialId: old } : { kind: "close" };
+}
+
+/** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
+function isNamed({ rotator }: Rules): boolean {
+  return rotator.origin === "minted" && rotator.slots.length === 0;
+}
+
+function whichOne({ key }: Rules): Action {
+  return stop(
+    "slot-unknown",
+    `the old credential of ${key} is still accepted, and the provider does not tell which of its credentials it is; ` +
+      "remove it there by hand",
+  );
 }
 
 /** Of the target's slots; where there are none, any id that the provider has confirmed. */

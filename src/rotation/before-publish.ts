@@ -28,12 +28,27 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
     return stop("slot-unknown", `${rules.key}: '${latest.credentialId}' is none of the policy's credentials`);
   }
   const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
-  if (!isCandidate(pending, rotation, slot)) return adopts(seen, latest, rules) ?? make;
+  if (!isCandidate(pending, rotation, slot))
+    return adopts(seen, latest, rules) ?? makeRoom(seen, rules) ?? make;
   if (provider?.pending === "unknown") return pause(seen);
   if (isRefused(pending)) return make;
   if (provider?.pending === "accepted") return { kind: "publish", rotation };
-  // A minted value that the provider does not have any more cannot be set there: only another one helps.
-  return make.kind === "mint" ? make : { kind: "apply", rotation };
+  if (make.kind === "park") return { kind: "apply", rotation };
+  // A minted value that the provider does not have cannot be set there: only another one helps. But a provider of many
+  // replicas may not show yet what it has just made.
+  return isYoung(seen, rules) ? pause(seen) : make;
+}
+
+/** What earlier mintings left behind counts towards the provider's limit. */
+function makeRoom({ provider }: Observation, { rotator, retire }: Rules): Action | undefined {
+  const [orphan] = provider?.orphans ?? [];
+  return rotator.origin === "minted" && retire && orphan !== undefined
+    ? { kind: "revoke", credentialId: orphan }
+    : undefined;
+}
+
+function isYoung({ pending, now }: Observation, { rotator }: Rules): boolean {
+  return pending.kind === "parked" && now < pending.createdAt + rotator.propagation;
 }
 
 /**

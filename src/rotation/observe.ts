@@ -120,7 +120,8 @@ export async function lookAtProvider(
 function withIds(observed: Observed, idOf: (place: Place) => string | undefined): Observed {
   const identified = (place: Place) => {
     const held = observed[place];
-    const id = held?.credential?.id || idOf(place);
+    // The provider knows better than a tag, which may have been copied from another version.
+    const id = idOf(place) || held?.credential?.id;
     return held?.credential && id ? { ...held, credential: { ...held.credential, id } } : held;
   };
   const held = {
@@ -223,6 +224,7 @@ function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pend
   return {
     kind: "parked",
     version: pending.stored.version,
+    createdAt: pending.stored.createdAt,
     rotation: record.rotation,
     refusals: record.hold?.failures ?? 0,
     credentialId: pending.credential?.id,

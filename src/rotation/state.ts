@@ -77,6 +77,7 @@ export type Pending =
       readonly rotation: string | undefined;
       readonly credentialId: string | undefined;
       readonly equalsLatest: boolean;
+      readonly createdAt: Timestamp;
       /** How often it was refused when it was tried. */
       readonly refusals: number;
     };

@@ -14,10 +14,15 @@ export function latestOf(world: World, name = "orders-db"): SecretVersionState |
 }
 
 /** Gives role a a password and stores its connection string. Resolves with the version. */
-export async function storeWorkingSecret(world: World, days: number, role = "orders_a"): Promise<string> {
+export async function storeWorkingSecret(
+  world: World,
+  days: number,
+  role = "orders_a",
+  tags: Record<string, string> = {},
+): Promise<string> {
   const password = newPassword();
   await world.setPassword(role, password);
-  return world.store("orders-db", world.connectionString(role, password), days);
+  return world.store("orders-db", world.connectionString(role, password), days, tags);
 }
 
 /** Waits until keyturn has closed the rotation of this version. Resolves with the version that took its place. */

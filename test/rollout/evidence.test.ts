@@ -61,7 +61,10 @@ test("a restart is sent once, watched, sent again if it got lost, and given up a
   const now = publishedAt + 100_000;
   expect(nextStep({ ...view, now }, rules).kind).toBe("restart");
   expect(nextStep({ ...view, now: now + 1_000, sentAt: now, since: now }, rules).kind).toBe("wait");
-  expect(nextStep({ ...view, now: now + 60_000, sentAt: now, since: now }, rules).kind).toBe("restart");
+  expect(nextStep({ ...view, now: now + 15_000, sentAt: now, since: now }, rules).kind).toBe("restart");
+  const busy = { ...view, facts: { ...facts, busy: true } };
+  expect(nextStep({ ...busy, now: now + 15_000, sentAt: now, since: now }, rules).kind).toBe("wait");
+  expect(nextStep({ ...busy, now: now + 60_000, sentAt: now, since: now }, rules).kind).toBe("restart");
   expect(nextStep({ ...view, now: now + 600_000, sentAt: now, since: now }, rules).kind).toBe("failed");
 });
 

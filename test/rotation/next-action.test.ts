@@ -44,6 +44,7 @@ const parked = {
   rotation,
   credentialId: "orders_b",
   equalsLatest: false,
+  createdAt: now - hour,
   refusals: 0,
 } as const;
 const published = latest({
