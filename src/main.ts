@@ -10,6 +10,7 @@ import type { MessageSource } from "./azure/message-source.ts";
 import { createMessageSource } from "./azure/service-bus.ts";
 import { systemClock as clock } from "./clock.ts";
 import type { CommandLine, Session } from "./cli/dependencies.ts";
+import { openQueuesLazily } from "./cli/lazy-queues.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { type Base, openBase, openRedis, readPolicy } from "./compose.ts";
 import { environment, readConfig, readVaultUrls, type WorkerConfig } from "./config.ts";
@@ -20,14 +21,12 @@ import { createLog, type Log } from "./log.ts";
 import { policyJsonSchema } from "./policy/schema.ts";
 import { startProbes } from "./probes.ts";
 import type { Enqueue, JobDefinitions } from "./queue/contracts.ts";
-import { deadLetters } from "./queue/dead-letters.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
 import type { RedisConnections } from "./queue/redis.ts";
 import { announceReplica } from "./queue/replicas.ts";
 import { startRuntime } from "./queue/runtime.ts";
 import { keepSchedules } from "./queue/schedules.ts";
 import { safeTelemetry } from "./queue/telemetry.ts";
-import { watchProgress } from "./queue/watch.ts";
 import type { RotationPorts } from "./rotation/observe.ts";
 import { statusOf } from "./rotation/status.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -35,9 +34,6 @@ import { createScrubber } from "./telemetry/scrubber.ts";
 import { startTelemetry } from "./telemetry/start.ts";
 
 const version = "0.1.0";
-
-/** How long a command waits for Redis. */
-const patience = 10_000;
 
 /** The worker's life: opens in order, waits for the end, closes in reverse. Resolves with the exit code. */
 async function work(): Promise<number> {
@@ -155,32 +151,31 @@ function readiness(credential: ManagedIdentity, redis: RedisConnections, source:
 }
 
 /** What commands work with, on a person's machine or in the worker's container. */
-async function openSession(): Promise<Session> {
+async function openSession(interrupt: () => void): Promise<Session> {
   const scrubber = createScrubber({ clock });
   const config = readConfig(environment(), "client");
   const log = createLog("silent", undefined, scrubber.scrub);
   const base = await openBase(config, log, scrubber);
   const { policy, ports } = base;
-  const redis = openRedis(base);
-  const enqueuer = createEnqueue({ redis, policy: policy.digest });
-  await redis.whenReady(patience);
+  const queues = openQueuesLazily({ connect: () => openRedis(base), policy: policy.digest, clock });
   return {
+    ...queues,
     policy,
-    enqueue: enqueuer.enqueue,
-    deadLetters: deadLetters(redis),
-    watch: (signal) => watchProgress(redis, { signal, clock }),
+    watch(signal) {
+      // Only the first Ctrl-C: the second ends the process as usual.
+      process.once("SIGINT", interrupt);
+      return queues.watch(signal);
+    },
     statusOf: (secret, signal) => statusOf(secret, ports, signal),
     latestVersion: async ({ vault, name }, signal) =>
       (await ports.vaults.get(vault.name)?.latest(name, signal))?.version,
-    async [Symbol.asyncDispose]() {
-      await enqueuer.close();
-      await redis.close();
-    },
   };
 }
 
 async function main(): Promise<number> {
   const interrupted = new AbortController();
+  // `keyturn status | head`: who stops reading has seen enough.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const line: CommandLine = {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
@@ -190,10 +185,7 @@ async function main(): Promise<number> {
     actor: environment().USER ?? hostname(),
     newRequestId: randomUUID,
     runWorker: work,
-    openSession() {
-      process.once("SIGINT", () => interrupted.abort());
-      return openSession();
-    },
+    openSession: () => openSession(() => interrupted.abort()),
     async checkPolicy(file) {
       const vaultUrls = readVaultUrls(environment());
       return readPolicy(file, vaultUrls);

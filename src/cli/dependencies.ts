@@ -5,12 +5,12 @@ import type { DeadLetters } from "../queue/dead-letters.ts";
 import type { Watch } from "../queue/watch.ts";
 import type { SecretStatus } from "../rotation/status.ts";
 
-/** What a command that reaches Azure and Redis works with; opened when the command runs, closed after it. */
+/** What a command that reaches Azure or Redis works with; opened when the command runs, closed after it. */
 export interface Session extends AsyncDisposable {
   readonly policy: Policy;
   readonly enqueue: Enqueue;
   readonly deadLetters: DeadLetters;
-  /** Follows all jobs until the signal aborts. */
+  /** Follows all jobs until the signal aborts, and from now on takes Ctrl-C as `CommandLine.interrupted`. */
   watch(signal: AbortSignal): Watch;
   statusOf(secret: SecretPolicy, signal: AbortSignal): Promise<SecretStatus>;
   /** Version id of what an unversioned read returns; `undefined` if there is no such secret. */
@@ -25,7 +25,7 @@ export interface CommandLine {
   err(line: string): void;
   readonly colour: boolean;
   readonly clock: Clock;
-  /** Aborts on Ctrl-C. */
+  /** Aborts on Ctrl-C while a watch is open; at any other time Ctrl-C ends the process, as nothing is half done. */
   readonly interrupted: AbortSignal;
   /** Who is asking, as the machine knows them; recorded with a request. */
   readonly actor: string | undefined;

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { isFault } from "../errors.ts";
+import { isFault, toFault } from "../errors.ts";
 import { listDeadLetters, replayDeadLetter } from "./dead-letters.ts";
 import { type CommandLine, exitCode } from "./dependencies.ts";
 import { checkPolicy, printSchema } from "./policy.ts";
@@ -105,7 +105,7 @@ function explain(line: CommandLine, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
   if (!isFault(error)) {
     line.err(
-      `keyturn: unexpected ${error instanceof Error ? error.name : typeof error}; LOG_LEVEL=debug tells more`,
+      `keyturn: internal-error: ${toFault(error).message}; this is a bug in keyturn, please report it`,
     );
     return exitCode.failed;
   }

@@ -1,19 +1,14 @@
-import { type FaultCode, faultCodes } from "../errors.ts";
 import { findSecretByKey } from "../policy/lookup.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import type { WatchedProgress } from "../queue/watch.ts";
 import { rotationId } from "../rotation/rotation-id.ts";
-import { type CommandLine, exitCode } from "./dependencies.ts";
-import { colours, timeOfDay } from "./output.ts";
+import { type CommandLine, exitCode, type Session } from "./dependencies.ts";
+import { follow } from "./follow.ts";
 import { unknownSecret } from "./unknown-secret.ts";
 
 export interface RotateOptions {
   readonly reason?: string;
   readonly wait?: boolean;
 }
-
-/** An overlap longer than this is not waited for: the new credential is in use, the rest happens by itself. */
-const longOverlap = 120_000;
 
 /** Queues a rotation of the version that is latest now, and with `wait` shows each step until it is over. */
 export async function rotate(
@@ -29,11 +24,26 @@ export async function rotate(
     line.err(`${secret.key} does not exist in its vault; store a first version, then ask again`);
     return exitCode.attention;
   }
-  const over = new AbortController();
-  const watch = wait ? session.watch(AbortSignal.any([over.signal, line.interrupted])) : undefined;
-  await watch?.ready;
+  const ask = () => request(line, session, { secret, version, reason });
+  if (wait) return await askAndFollow(line, session, { secret, version, ask });
+  await ask();
+  return exitCode.done;
+}
+
+interface Asked {
+  readonly secret: SecretPolicy;
+  /** The version the person saw: a request that finds another one has nothing left to do. */
+  readonly version: string;
+}
+
+/** Never deduplicated: each person's request is answered. Resolves with the job's id. */
+async function request(
+  line: CommandLine,
+  { enqueue }: Session,
+  { secret, version, reason }: Asked & { reason: string | undefined },
+): Promise<string> {
   const requestId = line.newRequestId();
-  const jobId = await session.enqueue("rotate-secret", {
+  const jobId = await enqueue("rotate-secret", {
     vault: secret.vault.name,
     name: secret.name,
     version,
@@ -44,66 +54,27 @@ export async function rotate(
     ...(reason && { reason: reason.slice(0, 256) }),
   });
   line.out(`queued: rotation of ${secret.key}, version ${version}, request ${requestId}`);
-  if (!watch) return exitCode.done;
-  const rotation = rotationId(secret.vault.id, secret.name, version);
-  const code = await follow(line, watch, { secret, jobId, rotation });
-  over.abort();
-  return code;
+  return jobId;
 }
 
-interface Followed {
-  readonly secret: SecretPolicy;
-  readonly jobId: string;
-  readonly rotation: string;
-}
-
-async function follow(
+/** Watches before it asks, so that the first step is not missed. */
+async function askAndFollow(
   line: CommandLine,
-  watch: AsyncIterable<WatchedProgress>,
-  followed: Followed,
+  session: Session,
+  { secret, version, ask }: Asked & { ask: () => Promise<string> },
 ): Promise<number> {
-  const jobs = new Set([followed.jobId]);
+  const over = new AbortController();
   try {
-    for await (const progress of watch) {
-      if (progress.secret === followed.secret.key) jobs.add(progress.jobId);
-      if (!jobs.has(progress.jobId) || progress.step === "completed") continue;
-      show(line, progress);
-      const code = endOf(progress, followed, line);
-      if (code !== undefined) return code;
+    const watch = session.watch(AbortSignal.any([over.signal, line.interrupted]));
+    await watch.ready;
+    if (line.interrupted.aborted) {
+      line.err("interrupted; nothing was queued");
+      return exitCode.interrupted;
     }
-  } catch (error) {
-    if (!line.interrupted.aborted) throw error;
+    const jobId = await ask();
+    const rotation = rotationId(secret.vault.id, secret.name, version);
+    return await follow(line, watch, { secret, jobId, rotation });
+  } finally {
+    over.abort();
   }
-  line.err("no longer watching; the rotation goes on");
-  return exitCode.interrupted;
-}
-
-function show(line: CommandLine, { at, step, text }: WatchedProgress): void {
-  const { bold, dim } = colours(line);
-  line.out(`${dim(timeOfDay(at))}  ${bold(step.padEnd(11))} ${text}`);
-}
-
-/** Whether this step is the last one to wait for; `undefined`: it goes on. */
-function endOf(
-  progress: WatchedProgress,
-  { jobId, rotation }: Followed,
-  line: CommandLine,
-): number | undefined {
-  const { step, text } = progress;
-  if (step === "failed") return needsHuman(text) ? exitCode.attention : exitCode.failed;
-  if (progress.jobId === jobId && step === "done") return exitCode.done;
-  if (progress.rotation !== rotation) return undefined;
-  if (step === "retired") return exitCode.done;
-  const retiresAt = step === "overlap" ? Date.parse(/\S+Z$/.exec(text)?.[0] ?? "") : Number.NaN;
-  return retiresAt - line.clock.now() > longOverlap ? exitCode.done : undefined;
-}
-
-/** A failed job tells `code: message`. */
-function needsHuman(text: string): boolean {
-  const code = text.split(":")[0] ?? "";
-  return isCode(code) && faultCodes[code] === "needs-human";
-}
-
-function isCode(code: string): code is FaultCode {
-  return Object.hasOwn(faultCodes, code);
 }

@@ -14,6 +14,8 @@ export interface RunningCommand {
   /** What stdout has so far. */
   readonly out: string;
   interrupt(): void;
+  /** As `head` does when it has its lines. */
+  stopReading(): void;
   readonly result: Promise<CommandResult>;
 }
 
@@ -45,6 +47,7 @@ export function startCommand(
       return said.out;
     },
     interrupt: () => void child.kill("SIGINT"),
+    stopReading: () => void child.stdout.destroy(),
     result,
   };
 }

@@ -1,0 +1,73 @@
+import { type FaultCode, faultCodes } from "../errors.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import type { WatchedProgress } from "../queue/watch.ts";
+import { type CommandLine, exitCode } from "./dependencies.ts";
+import { colours, timeOfDay } from "./output.ts";
+
+/** An overlap longer than this is not waited for: the new credential is in use, the rest happens by itself. */
+const longOverlap = 120_000;
+
+export interface Followed {
+  readonly secret: SecretPolicy;
+  /** Of the request. */
+  readonly jobId: string;
+  /** Which the request asks for; other jobs carry it on. */
+  readonly rotation: string;
+}
+
+/** Shows the steps of a rotation, whichever job takes them, until it is over. Resolves with the exit code. */
+export async function follow(
+  line: CommandLine,
+  watch: AsyncIterable<WatchedProgress>,
+  followed: Followed,
+): Promise<number> {
+  const jobs = new Set([followed.jobId]);
+  try {
+    for await (const progress of watch) {
+      if (isAbout(progress, followed.secret)) jobs.add(progress.jobId);
+      if (!jobs.has(progress.jobId) || progress.step === "completed") continue;
+      show(line, progress);
+      const code = endOf(progress, followed, line);
+      if (code !== undefined) return code;
+    }
+  } catch (error) {
+    if (!line.interrupted.aborted) throw error;
+  }
+  line.err("no longer watching; the rotation goes on");
+  return exitCode.interrupted;
+}
+
+/** A job that fails at its first step has told nothing before: only its message names the secret. */
+function isAbout({ secret, step, text }: WatchedProgress, { key }: SecretPolicy): boolean {
+  return secret === key || (step === "failed" && text.split(/[^\w/-]+/).includes(key));
+}
+
+function show(line: CommandLine, { at, step, text }: WatchedProgress): void {
+  const { bold, dim } = colours(line);
+  line.out(`${dim(timeOfDay(at))}  ${bold(step.padEnd(11))} ${text}`);
+}
+
+/** Whether this step is the last one to wait for; `undefined`: it goes on. */
+function endOf(
+  progress: WatchedProgress,
+  { jobId, rotation }: Followed,
+  line: CommandLine,
+): number | undefined {
+  const { step, text } = progress;
+  if (step === "failed") return needsHuman(text) ? exitCode.attention : exitCode.failed;
+  if (progress.jobId === jobId && step === "done") return exitCode.done;
+  if (progress.rotation !== rotation) return undefined;
+  if (step === "retired") return exitCode.done;
+  const retiresAt = step === "overlap" ? Date.parse(/\S+Z$/.exec(text)?.[0] ?? "") : Number.NaN;
+  return retiresAt - line.clock.now() > longOverlap ? exitCode.done : undefined;
+}
+
+/** A failed job tells `code: message`. */
+function needsHuman(text: string): boolean {
+  const code = text.split(":")[0] ?? "";
+  return isCode(code) && faultCodes[code] === "needs-human";
+}
+
+function isCode(code: string): code is FaultCode {
+  return Object.hasOwn(faultCodes, code);
+}
