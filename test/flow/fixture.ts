@@ -1,4 +1,5 @@
 import { Client } from "pg";
+import { onTestFailed } from "vitest";
 import { z } from "zod";
 import type { SecretVersionState } from "../azure/state.ts";
 import { until } from "../support/until.ts";
@@ -78,4 +79,11 @@ export function killWorker(world: World): void {
   const pid = world.worker()?.pid;
   if (pid === undefined) throw new Error("the worker has no process to kill");
   process.kill(pid, "SIGKILL");
+}
+
+/** What the worker said last, shown when a test has failed: flows are told best by those who were there. */
+export function tellOnFailure(world: () => World): void {
+  onTestFailed(() => {
+    console.log(world().worker()?.log.slice(-40).join("\n"));
+  });
 }

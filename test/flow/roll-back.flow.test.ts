@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startMeter, type Meter } from "../demo/meter.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
-import { latestOf, logsIn, storeWorkingSecret, versionsOf } from "./fixture.ts";
+import { latestOf, logsIn, storeWorkingSecret, tellOnFailure, versionsOf } from "./fixture.ts";
 
 const stack = new AsyncDisposableStack();
 let world: World;
@@ -23,6 +23,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 test("a new value that an application cannot live with is rolled back, and nobody else is restarted", async () => {
+  tellOnFailure(() => world);
   const old = await storeWorkingSecret(world, 29);
   await world.startApp("orders-api", meter.url, { environment: { REFUSES_ROLE: "orders_b" } });
   await world.startApp("billing-api", meter.url);
