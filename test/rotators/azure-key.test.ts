@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { loadPolicy } from "../../src/policy/load.ts";
 import { parse, render } from "../../src/rotators/secret-text.ts";
 import { azureKey } from "../../src/rotators/azure-key.ts";
 import type { BoundRotator, RotatorContext } from "../../src/rotators/rotator.ts";
@@ -156,6 +157,19 @@ describe("the secret's text", () => {
     expect(text("Microsoft.ServiceBus/namespaces/ns/authorizationRules/app", {}, "china")).toContain(
       "sb://ns.servicebus.chinacloudapi.cn/",
     );
+  });
+
+  test("gets its cloud from the policy", () => {
+    const policy = loadPolicy(
+      `{ version: 1, cloud: usgovernment, scopes: ["/subscriptions/s"],
+         vaults: [{ id: /subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/prod-kv }],
+         secrets: [{ vault: prod-kv, name: orders, rotator: azure-key,
+           target: { resource: ${storage}, as: connectionString } }] }`,
+      { file: "policy.yaml", rotators: [azureKey] },
+    );
+    const [secret] = policy.secrets;
+    expect(secret?.rotator.fields("key1").suffix).toBe("core.usgovcloudapi.net");
+    expect(secret?.template).toContain("AccountKey={password}");
   });
 
   test("takes the host from the target where the id does not tell it", () => {

@@ -71,6 +71,12 @@ export async function keysInMemory(options: KeysInMemoryOptions = {}) {
     /** Every request that came in, with its headers. */
     sent,
     route,
+    /** A call that does not go through the client. */
+    async fetch(request: Request): Promise<Response> {
+      const service = routes.get(new URL(request.url).host);
+      if (!service) throw new Error(`nothing is served at ${request.url}`);
+      return await service(request);
+    },
     /** @param host where its service is; it also gets what Resource Manager tells of it, unless `endpoint` says otherwise */
     add(
       path: string,
