@@ -133,7 +133,7 @@ async function locate(
     throw error;
   });
   if (!described) throw badEndpoint(resource);
-  const text = described.endpoint ?? (resource.kind.dataPlane === "ai-services" ? undefined : byName);
+  const text = described.endpoint ?? byName;
   if (text === undefined) return undefined;
   const url = URL.parse(text);
   if (url?.protocol === "https:" && isAzures(url, plane, cloud)) return url;
