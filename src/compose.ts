@@ -11,6 +11,7 @@ import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { loadPolicy } from "./policy/load.ts";
 import type { Policy } from "./policy/policy.ts";
+import { createHttpEndpoint } from "./providers/http-endpoint.ts";
 import { createMariaDb } from "./providers/mariadb.ts";
 import { createAzureKeys } from "./providers/azure-keys/azure-keys.ts";
 import { createPostgres } from "./providers/postgres.ts";
@@ -69,6 +70,7 @@ function createProviders(
   return {
     postgres: createPostgres({ token: (signal) => token(cloud.databaseScope, signal) }),
     mariadb: createMariaDb({ token: (signal) => token(cloud.databaseScope, signal) }),
+    http: createHttpEndpoint({ token: (audience, signal) => token(`${audience}/.default`, signal) }),
     azureKeys: createAzureKeys({
       resourceManager: createResourceManager({
         credential,

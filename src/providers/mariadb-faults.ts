@@ -53,6 +53,11 @@ export function isGoneSession(error: unknown): boolean {
   return error instanceof SqlError && error.errno === 1094;
 }
 
+/** ER_KILL_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR */
+export function isKillDenied(error: unknown): boolean {
+  return error instanceof SqlError && (error.errno === 1095 || error.errno === 1227);
+}
+
 /** Whether the server turned this user away: wrong password or token, no such account, a locked or expired one. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof SqlError && codes[error.errno] === "unauthenticated" && !isShutOut(error);

@@ -11,6 +11,7 @@ import {
   alterRight,
   connectRight,
   isGoneSession,
+  isKillDenied,
   isRefusal,
   mariaDbFault,
   missingAccount,
@@ -170,12 +171,19 @@ async function killSessions(connection: Connection, user: string): Promise<void>
   const sessions = await connection.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", [
     user,
   ]);
-  for (const { ID } of SessionRows.parse(sessions)) {
-    try {
-      await connection.query(`KILL CONNECTION ${ID}`);
-    } catch (error) {
-      if (!isGoneSession(error)) throw error;
-    }
+  for (const { ID } of SessionRows.parse(sessions)) await killSession(connection, ID);
+}
+
+/** Azure Database for MySQL keeps KILL to itself and has a procedure in its place. */
+async function killSession(connection: Connection, id: bigint | number): Promise<void> {
+  try {
+    await connection.query(`KILL CONNECTION ${id}`);
+  } catch (error) {
+    if (isGoneSession(error)) return;
+    if (!isKillDenied(error)) throw error;
+    await connection.query("CALL mysql.az_kill(?)", [id]).catch((second: unknown) => {
+      if (!isGoneSession(second)) throw error;
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { http } from "./http.ts";
 import { mariadbUser } from "./mariadb-user.ts";
 import { azureKey } from "./azure-key.ts";
 import { entraClientSecret } from "./entra-client-secret.ts";
@@ -6,7 +7,14 @@ import { random } from "./random.ts";
 import type { Rotator } from "./rotator.ts";
 
 /** Every rotator the policy can name. A new one is a file in this folder and a line here. */
-export const rotators: readonly Rotator[] = [random, postgresRole, mariadbUser, azureKey, entraClientSecret];
+export const rotators: readonly Rotator[] = [
+  random,
+  postgresRole,
+  mariadbUser,
+  http,
+  azureKey,
+  entraClientSecret,
+];
 
 export function rotatorNamed(id: string): Rotator | undefined {
   return rotators.find((rotator) => rotator.id === id);

@@ -1,26 +1,19 @@
 import { z } from "zod";
-import { alphabets, defaultLength, entropyBits, leastBits, randomText } from "../providers/passwords.ts";
+import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password-rules.ts";
+import { randomText } from "../providers/passwords.ts";
 import { SecretValue } from "../secret-value.ts";
 import { defineRotator } from "./rotator.ts";
 
-const Alphabet = z
-  .string()
-  .regex(/^[\x21-\x7e]{2,}$/, "unreserved, alphanumeric, hex, or the characters themselves (printable ASCII)")
-  .refine((text) => isNamed(text) || new Set(text).size === text.length, "a character is given twice");
-
 const Target = z
   .strictObject({
-    length: z.int().min(1).max(4096).default(defaultLength),
-    alphabet: Alphabet.default("unreserved"),
+    ...passwordRules,
     /** Put in front as it is, so that secret scanners know it. */
     prefix: z
       .string()
       .regex(/^[\x21-\x7e]{0,64}$/)
       .default(""),
   })
-  .refine(({ length, alphabet }) => entropyBits(length, characters(alphabet)) >= leastBits, {
-    error: `length and alphabet give fewer than ${leastBits} bits; make it longer`,
-  });
+  .refine(isLongEnough, tooShort);
 
 /**
  * A value that no provider checks: a signing key, an API key that the dependents themselves compare. Keyturn publishes
@@ -41,7 +34,7 @@ export const random = defineRotator({
   owns: () => [],
   fields: () => ({}),
   choose: ({ length, alphabet, prefix }, slot, randomInt) => {
-    const text = randomText(length, characters(alphabet), randomInt);
+    const text = randomText(length, charactersOf(alphabet), randomInt);
     return { id: slot, value: new SecretValue(prefix + text.reveal()) };
   },
   look: async (_target, known) => ({
@@ -52,11 +45,3 @@ export const random = defineRotator({
   verify: async () => {},
   revoke: async () => {},
 });
-
-function characters(alphabet: string): string {
-  return isNamed(alphabet) ? alphabets[alphabet] : alphabet;
-}
-
-function isNamed(alphabet: string): alphabet is keyof typeof alphabets {
-  return Object.hasOwn(alphabets, alphabet);
-}

@@ -3,6 +3,7 @@ import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { AzureKeys } from "../providers/azure-keys/azure-keys.ts";
 import type { RandomInt } from "../providers/passwords.ts";
+import type { HttpEndpoint } from "../providers/http-endpoint.ts";
 import type { MariaDb } from "../providers/mariadb.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { CloudName } from "../azure/clouds.ts";
@@ -45,6 +46,7 @@ export interface Minting {
 export interface Providers {
   readonly postgres: Postgres;
   readonly mariadb: MariaDb;
+  readonly http: HttpEndpoint;
   readonly azureKeys: AzureKeys;
   readonly graph: Graph;
 }
