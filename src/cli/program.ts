@@ -3,7 +3,7 @@ import { isFault, toFault } from "../errors.ts";
 import { listDeadLetters, replayDeadLetter } from "./dead-letters.ts";
 import { type CommandLine, exitCode } from "./dependencies.ts";
 import { checkPolicy, printSchema } from "./policy.ts";
-import { rotate, type RotateOptions } from "./rotate.ts";
+import { resolve, rotate, type RotateOptions } from "./rotate.ts";
 import { status, type StatusOptions } from "./status.ts";
 import { sweep } from "./sweep.ts";
 
@@ -59,7 +59,19 @@ function createProgram(line: CommandLine, version: string, end: (code: number) =
     .description("queue a rotation of one secret")
     .option("--reason <text>", "why, for the record")
     .option("--wait", "show each step until it is over; Ctrl-C stops watching, not the rotation")
+    .option(
+      "--compromised",
+      "the value is leaked: readers restart together, the old credential goes without overlap",
+    )
     .action(async (key: string, options: RotateOptions) => end(await rotate(line, key, options)));
+  program
+    .command("resolve <vault/name>")
+    .description("answer a rotation that was given up or held")
+    .option("--retry", "the cause is mended: go on")
+    .option("--abandon", "take it back: what is published stays")
+    .action(async (key: string, options: { retry?: boolean; abandon?: boolean }) =>
+      end(await resolve(line, key, options)),
+    );
   program
     .command("status [vault/name]")
     .description("what is there, what is due, what is under way, who has to decide")

@@ -30,6 +30,21 @@ describe("a request", () => {
     expect(out).toContain("request-1");
   });
 
+  test("says that the value is leaked, if it is", async () => {
+    const { queued } = await run([...rotate, "--compromised"]);
+    expect(queued[0]?.data).toMatchObject({ mode: "compromised", trigger: "manual", version });
+  });
+
+  test("answers a rotation that was given up, one way or the other", async () => {
+    for (const mode of ["retry", "abandon"]) {
+      const { code, queued } = await run(["resolve", key, `--${mode}`]);
+      expect(code).toBe(0);
+      expect(queued[0]?.data).toMatchObject({ mode, trigger: "manual", version });
+    }
+    expect(await run(["resolve", key])).toMatchObject({ code: 2, queued: [] });
+    expect(await run(["resolve", key, "--retry", "--abandon"])).toMatchObject({ code: 2, queued: [] });
+  });
+
   test("is never deduplicated: each person is answered", async () => {
     const { queued } = await run(rotate);
     expect(queued[0]?.options).toBeUndefined();
