@@ -29,7 +29,7 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   }
   const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
   if (!isCandidate(pending, rotation, slot))
-    return adopts(seen, latest, rules) ?? makeRoom(seen, rules) ?? make;
+    return adopts(seen, latest, rules) ?? makeRoom(seen, latest, rules) ?? make;
   if (provider?.pending === "unknown") return pause(seen);
   if (isRefused(pending)) return make;
   if (provider?.pending === "accepted") return { kind: "publish", rotation };
@@ -39,9 +39,17 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   return isYoung(seen, rules) ? pause(seen) : make;
 }
 
-/** What earlier mintings left behind counts towards the provider's limit. */
-function makeRoom({ provider }: Observation, { rotator, retire }: Rules): Action | undefined {
+/**
+ * What earlier mintings left behind counts towards the provider's limit. On a version that somebody else stored, an
+ * orphan may well be what keyturn published before and the dependents still run on.
+ */
+function makeRoom(
+  { provider }: Observation,
+  { lineage, first }: ReadableLatest,
+  { rotator, retire }: Rules,
+): Action | undefined {
   const [orphan] = provider?.orphans ?? [];
+  if (lineage === "foreign" && !first) return undefined;
   return rotator.origin === "minted" && retire && orphan !== undefined
     ? { kind: "revoke", credentialId: orphan }
     : undefined;

@@ -177,6 +177,15 @@ describe("before the publish", () => {
     expect(nextAction({ ...found, provider: neither }, single).kind).toBe("apply");
   });
 
+  test("room for a minted credential is not made of one that dependents may still run on", () => {
+    const minted = aRule({ origin: "minted", slots: [] });
+    const provider = { ...works, orphans: ["left-over"] };
+    const ours = latest({ record: { intent, state: "retired" }, lineage: "ours", first: false });
+    expect(nextAction(seen({ latest: ours, provider }), minted)).toMatchObject({ kind: "revoke" });
+    const byHand = latest({ record: { intent }, first: false });
+    expect(nextAction(seen({ latest: byHand, provider }), minted)).toMatchObject({ kind: "mint" });
+  });
+
   test("a role that does not exist at the provider needs a person", () => {
     const missing = { ...works, missing: ["orders_b"] };
     const ready = seen({ latest: latest({ record: { intent } }), provider: missing });
