@@ -176,7 +176,9 @@ async function readLineage(
   if (!latest) return { facts: { lineage: "foreign" as const, from: undefined }, replaced: undefined };
   const facts = lineageOf(latest, versions, (version) => rotationId(secret.vault.id, secret.name, version));
   const readsOld = facts.from?.enabled && readRecord(latest.tags).state !== "retired";
-  return { facts, replaced: readsOld ? await vault.get(secret.name, facts.from.version, signal) : undefined };
+  if (!readsOld) return { facts, replaced: undefined };
+  // Somebody may have disabled it since the versions were listed; that tells the same as the list would.
+  return { facts, replaced: (await readable(vault.get(secret.name, facts.from.version, signal))).stored };
 }
 
 /** Where there are no slots, the id is not in the text either: our record may name it, and the provider confirm it. */
