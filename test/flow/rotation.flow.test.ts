@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startMeter, type Meter } from "../demo/meter.ts";
 import { attributeOf, type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
@@ -123,7 +124,7 @@ describe("a secret with two roles, near its expiry", () => {
 
 /** Every key and everything in it. */
 async function dumpRedis({ redis }: World): Promise<string> {
-  const keys = (await redis.admin("KEYS", "*")) as string[];
+  const keys = z.array(z.string()).parse(await redis.admin("KEYS", "*"));
   const dumps = await Promise.all(keys.map((key) => readKey(redis, key)));
   return JSON.stringify(dumps);
 }

@@ -107,7 +107,10 @@ describe("an answer", () => {
     ["is no JSON", "canary-in-a-value"],
     ["misses a field", { credentials: [] }],
     ["has fewer entries than were asked about", { exists: [], credentials: [] }],
-    ["has more entries", { exists: [], credentials: Array(2).fill({ acceptance: "accepted" }) }],
+    [
+      "has more entries",
+      { exists: [], credentials: [{ acceptance: "accepted" }, { acceptance: "accepted" }] },
+    ],
     ["has an unknown word", { exists: [], credentials: [{ acceptance: "canary" }] }],
     ["is too large", { exists: [], credentials: [{ acceptance: "accepted" }], more: "x".repeat(20_000) }],
   ])("to look that %s is refused", async (_what, body) => {

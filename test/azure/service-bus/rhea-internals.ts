@@ -1,8 +1,6 @@
 import { createRequire } from "node:module";
 import rhea, { type AmqpError, type Connection, type Delivery, type Receiver, type Sender } from "rhea";
 
-/* oxlint-disable eslint/no-underscore-dangle -- rhea's own names */
-
 interface Disposition {
   readonly role: boolean;
   readonly first: number;
