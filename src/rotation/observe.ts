@@ -112,8 +112,17 @@ export async function lookAtProvider(
     missing: secret.rotator.slots.filter((slot) => !sighting.exists.includes(slot)),
     orphans: sighting.orphans ?? [],
   };
-  const idOf = (place: Place) => sighting.ids?.[indexOf(place)];
+  const idOf = (place: Place) =>
+    sighting.ids?.[indexOf(place)] ||
+    (place === "pending" ? slotOfChosen(secret, observed.pending) : undefined);
   return withIds({ ...observed, facts: { ...observed.facts, provider } }, idOf);
+}
+
+/** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
+function slotOfChosen({ rotator }: SecretPolicy, held: Held | undefined): string | undefined {
+  if (rotator.origin !== "chosen" || !held || held.credential?.id) return undefined;
+  const recorded = readRecord(held.stored.tags).credential;
+  return rotator.slots.find((slot) => slot === recorded);
 }
 
 /** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */

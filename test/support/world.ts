@@ -20,6 +20,8 @@ export interface WorldOptions extends PolicyOptions {
   /** Collector for the worker's spans. */
   readonly otlp?: string;
   readonly logLevel?: string;
+  /** Starts further systems that the worker shall find, and tells the secrets that live there as the policy writes them. */
+  readonly systems?: (azure: LocalAzure, worker: IdentityWithEnvironment) => Promise<readonly object[]>;
 }
 
 /** Everything a worker lives in: the local Azure, Redis, PostgreSQL, one secret on two roles, and who may do what. */
@@ -97,7 +99,8 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
   azure.state.postgresRoles.set("keyturn", worker.identity.principalId);
   const arm = createArm(azure, operator.identity);
   const policy = join(folder, "policy.yaml");
-  await writeFile(policy, policyText(azure, { ...options, port: postgres.port, database, roles }));
+  const secrets = [...(options.secrets ?? []), ...((await options.systems?.(azure, worker)) ?? [])];
+  await writeFile(policy, policyText(azure, { ...options, secrets, port: postgres.port, database, roles }));
   const environment = workerEnvironment(azure, redis, policy, options);
   return {
     ...verbs(azure, arm, vault, postgres),
