@@ -88,7 +88,7 @@ export function readConfig(
   purpose: "worker" | "client",
 ): ClientConfig | WorkerConfig {
   const judged = purpose === "worker" ? undefined : /^(?:AZURE|KEYTURN)_/;
-  const problems = [...secretsInEnvironment(env, judged), ...unknownNames(env)];
+  const problems = [...secretsInEnvironment(env, judged), ...unknownNames(env), ...loudNames(env)];
   const given = withoutEmpty(env);
   const client = Client.safeParse(given);
   const worker = Worker.safeParse(given);
@@ -167,6 +167,13 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env)
     .filter((name) => /^KEYTURN_(?!TEST_)/i.test(name) && !known.includes(name))
     .map((name) => `${name}: unknown; expected one of ${known.join(", ")}`);
+}
+
+/** The Azure SDK would write to stderr by itself, past our log and what keeps values out of it. */
+function loudNames(env: NodeJS.ProcessEnv): string[] {
+  return env["AZURE_LOG_LEVEL"]
+    ? ["AZURE_LOG_LEVEL: makes the Azure SDK write past keyturn's log; use LOG_LEVEL"]
+    : [];
 }
 
 function invalid(problems: readonly string[]): Fault {

@@ -219,3 +219,9 @@ test("vault URLs can be read alone, for checking a policy", () => {
   expect(readVaultUrls({ KEYTURN_VAULTS: "a-kv=https://x:1" })).toEqual(new Map([["a-kv", "https://x:1"]]));
   expect(refusal(() => readVaultUrls({ KEYTURN_VAULTS: "a" }))).toContain("KEYTURN_VAULTS: expected name=");
 });
+
+test("the Azure SDK's own logging is refused, since it would go past the log that keeps values out", () => {
+  expect(refusal(() => readConfig({ ...worker, AZURE_LOG_LEVEL: "verbose" }, "worker"))).toContain(
+    "LOG_LEVEL",
+  );
+});
