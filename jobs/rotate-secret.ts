@@ -25,6 +25,9 @@ import { queueRoll } from "./roll-dependents.ts";
 /** How long to leave a provider that has taken a credential but does not accept it yet. */
 const propagationPause = 5_000;
 
+/** Nothing is given up sooner, whatever a rotator promises. */
+const leastPatience = 10 * 60_000;
+
 export interface RotateSecretPorts extends RotationPorts {
   readonly log: Log;
 }
@@ -72,11 +75,11 @@ async function work(run: Run): Promise<Outcome> {
     const { observed, action } = await decide(run);
     if (!isAct(action)) return conclude(run, observed, action);
     // The same step twice in a row: it was taken, and the world does not show it yet.
-    if (action.kind === last) return waitForProvider(run);
+    if (action.kind === last) return waitForProvider(run, observed, action);
     last = action.kind;
     const rotation = rotationOf(observed, action);
     const result = await perform(run, observed, action, rotation);
-    if (result === "propagating") return waitForProvider(run);
+    if (result === "propagating") return waitForProvider(run, observed, action);
     if (result === "done") await tell(run, action, rotation);
   }
 }
@@ -211,8 +214,16 @@ async function waitForOverlap(
   return { done: "overlap" };
 }
 
-function waitForProvider({ ports }: Run): Outcome {
-  return { again: ports.clock.now() + propagationPause, why: "waiting until the provider shows the change" };
+/** Looks again soon, as long as the provider's own delay can explain it; after that the candidate counts as refused. */
+async function waitForProvider(run: Run, observed: Observed, action: Act): Promise<Outcome> {
+  const { secret, ports } = run;
+  const now = ports.clock.now();
+  const since = observed.pending?.stored.createdAt ?? now;
+  if (now >= since + Math.max(secret.rotator.propagation, leastPatience)) {
+    const message = `the provider does not accept the candidate for ${secret.key}, longer than it ever takes to spread`;
+    await refused(run, observed, action, new Fault("credential-rejected", message, { secret: secret.key }));
+  }
+  return { again: now + propagationPause, why: "waiting until the provider shows the change" };
 }
 
 function requestOf({ trigger, mode, requestId, version }: RotateSecret): Request {
