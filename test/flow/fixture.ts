@@ -87,3 +87,10 @@ export function tellOnFailure(world: () => World): void {
     console.log(world().worker()?.log.slice(-40).join("\n"));
   });
 }
+
+/** Waits until the sweep that every worker begins with is over: from then on it is events that start rotations. */
+export async function firstSweep(world: World): Promise<void> {
+  const events = async () =>
+    JSON.stringify(await world.redis.admin("XRANGE", "keyturn:sweep-vaults:events", "-", "+"));
+  await until("the first sweep is over", async () => (await events()).includes("completed"));
+}

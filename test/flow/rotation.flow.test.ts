@@ -4,7 +4,7 @@ import { startMeter, type Meter } from "../demo/meter.ts";
 import { attributeOf, type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
-import { latestOf, logsIn, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
+import { firstSweep, latestOf, logsIn, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
 
 const stack = new AsyncDisposableStack();
 let world: World;
@@ -20,6 +20,8 @@ beforeAll(async () => {
       discover: "keyturn-secrets",
       otlp: receiver.url,
       logLevel: "debug",
+      // Time enough for the applications to be up when it comes.
+      nearExpiryDelay: 10_000,
     }),
   );
 });
@@ -31,6 +33,8 @@ describe("a secret with two roles, near its expiry", () => {
   const started = new Map<string, number | undefined>();
 
   beforeAll(async () => {
+    await world.startWorker();
+    await firstSweep(world);
     old = await storeWorkingSecret(world, 29, "orders_a", { team: "orders" });
     await world.startApp("orders-api", meter.url);
     await world.startApp("reports", meter.url, { tags: { "keyturn-secrets": "orders-db" } });
@@ -38,7 +42,6 @@ describe("a secret with two roles, near its expiry", () => {
     await until("the applications serve queries", () => meter.servedOn(old).size === 3);
     oldText = latestOf(world)?.value ?? "";
     for (const name of ["orders-api", "reports", "bystander"]) started.set(name, world.app(name)?.startTime);
-    await world.startWorker();
     await rotatedAway(world, old);
   });
 
