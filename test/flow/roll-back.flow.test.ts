@@ -15,8 +15,9 @@ beforeAll(async () => {
       dependents: ["orders-api", "billing-api"],
       nearExpiryDelay: 500,
       overlap: "1m",
-      settle: "1s",
-      deadline: "6s",
+      // Longer than the application takes to find out that it cannot live: else it would look settled.
+      settle: "6s",
+      deadline: "15s",
     }),
   );
 });
@@ -41,7 +42,7 @@ test("a new value that an application cannot live with is rolled back, and nobod
         ? latest
         : undefined;
     },
-    { limit: 60_000 },
+    { limit: 90_000 },
   );
   expect(restored.value).toBe(oldValue);
   expect(restored.exp).toBe(oldExpiry);
