@@ -18,6 +18,7 @@ const vitest = ["vitest", "run", "--config", "test/vitest.config.ts"];
 /** Each command is a list of steps; extra arguments go to the last one. */
 const commands = {
   check: [format, lint, types, vitest],
+  static: [format, lint, types],
   test: [vitest],
   lint: [lint],
   types: [types],
