@@ -37,6 +37,8 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
           ports.log.info({ group: restart.group, secrets: restart.secrets }, "restart queued");
           await queueRestart(context.enqueue, restart);
         }
+        // Whoever restarted it watches it as well; if Redis has lost that job, the roll would never end.
+        for (const restart of decision.watch) await queueRestart(context.enqueue, restart);
         for (const secret of decision.confirmed) {
           await context.progress({
             step: "confirmed",

@@ -13,6 +13,8 @@ export interface Restart {
 
 export interface RolloutDecision {
   readonly restart: readonly Restart[];
+  /** Groups that are not up: somebody has to watch them until they are or the deadline has passed. */
+  readonly watch: readonly Restart[];
   /** When to look again; `undefined` if only the end of a restart can change anything, or all is done. */
   readonly again: Timestamp | undefined;
   /** Secrets whose gating dependents are all confirmed. */
@@ -45,7 +47,9 @@ export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
   const later = ready.map((order) => dueAt(order, rules)).filter((at) => at > fleet.now);
   const taken = [...due.filter(isUrgent), ...due.filter((order) => !isUrgent(order)).slice(0, room)];
   const restart = taken.map((order) => restartOf(order, rules));
-  return { restart, again: againAt(fleet, orders, restart, later, rules), ...bySecret(fleet, rules) };
+  const isDown = ({ group, where }: Order) => where === "unsettled" && fleet.groups.has(group.toLowerCase());
+  const watch = orders.filter(isDown).map((order) => restartOf(order, rules));
+  return { restart, watch, again: againAt(fleet, orders, restart, later, rules), ...bySecret(fleet, rules) };
 }
 
 /** Gating groups come first, in the policy's order; then the discovered ones. */

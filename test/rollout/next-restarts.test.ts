@@ -108,3 +108,19 @@ describe("order", () => {
     });
   });
 });
+
+test("a group that is not up is watched, whoever restarted it, and blocks the others", () => {
+  const down: GroupFacts = {
+    group: "/g/one",
+    phase: "unsettled",
+    evidenceAt: undefined,
+    stableSince: undefined,
+  };
+  const needs = [need("/g/one"), need("/g/two")];
+  const decision = nextRestarts(fleet(needs, [down, running("/g/two", old)]), rules);
+  expect(decision.restart).toEqual([]);
+  expect(decision.watch).toEqual([
+    { group: "/g/one", startedAfter: publishedAt + 5_000, secrets: ["kv/db"] },
+  ]);
+  expect(nextRestarts(fleet([need("/g/lost")], []), rules).watch).toEqual([]);
+});
