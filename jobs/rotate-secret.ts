@@ -178,9 +178,9 @@ async function conclude(run: Run, observed: Observed, action: Pause): Promise<Ou
       await queueRoll(context.enqueue, secret.key);
       return { done: "rolling" };
     case "wait":
-      return action.reason === "overlap"
-        ? waitForOverlap(run, action, rotation)
-        : { again: action.until, why: "the provider cannot be asked now" };
+      return action.reason === "provider"
+        ? { again: action.until, why: "the provider cannot be asked now" }
+        : waitForOverlap(run, action, rotation);
     case "idle":
       await tell(run, action, rotation);
       return { done: action.reason };

@@ -41,7 +41,7 @@ async function listingsOf(vault: KeyVault, signal: AbortSignal): Promise<Map<str
 function mayRoll(listing: SecretListing | undefined): boolean {
   if (!listing?.enabled) return false;
   const { state, intent } = readRecord(listing.tags);
-  return state === "published" || intent?.mode === "roll";
+  return state === "published" || intent?.mode === "roll" || intent?.mode === "routine";
 }
 
 async function needsOf(
@@ -52,12 +52,14 @@ async function needsOf(
 ): Promise<Need[]> {
   const latest = await vault.latest(secret.name, signal);
   if (!latest) return [];
-  const { rotation, intent, hold } = readRecord(latest.tags);
+  const { rotation, state, intent, hold } = readRecord(latest.tags);
   const versions = await vault.versions(secret.name, signal);
   const { lineage } = lineageOf(latest, versions, (version) =>
     rotationId(secret.vault.id, secret.name, version),
   );
-  if (lineage === "foreign" && intent?.mode !== "roll") return [];
+  // Before the next rotation of a version that is not the first, its dependents are brought onto that version.
+  const asked = intent?.mode === "roll" || (intent?.mode === "routine" && versions.length > 1);
+  if (!asked && (lineage === "foreign" || state !== "published")) return [];
   const dependents = await resolveDependents(secret, ports, signal);
   return dependents.map(({ group, gate, after }) => ({
     group,

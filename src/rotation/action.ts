@@ -24,7 +24,7 @@ export type Action =
   | { readonly kind: "restore" }
   /** Takes back what was asked: intent, hold and candidate. */
   | { readonly kind: "drop-intent" }
-  | { readonly kind: "wait"; readonly until: Timestamp; readonly reason: "overlap" | "provider" }
+  | { readonly kind: "wait"; readonly until: Timestamp; readonly reason: "overlap" | "slot" | "provider" }
   | {
       readonly kind: "idle";
       readonly until: Timestamp;

@@ -80,9 +80,9 @@ function whichOne({ key }: Rules): Action {
   );
 }
 
-/** Of the target's slots; where there are none, any id that the provider has confirmed. */
+/** Of the target's slots; where there are none, any id that the provider gave. Else an id is only what a tag says. */
 function isKnown(id: string, { rotator }: Rules): boolean {
-  return rotator.slots.length === 0 || rotator.slots.includes(id);
+  return rotator.slots.length === 0 ? rotator.origin === "minted" : rotator.slots.includes(id);
 }
 
 /**

@@ -29,7 +29,9 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   }
   const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
   if (!isCandidate(pending, rotation, slot))
-    return adopts(seen, latest, rules) ?? makeRoom(seen, latest, rules) ?? make;
+    return (
+      adopts(seen, latest, rules) ?? stillInUse(seen, latest, rules) ?? makeRoom(seen, latest, rules) ?? make
+    );
   if (provider?.pending === "unknown") return pause(seen);
   if (isRefused(pending)) return make;
   if (provider?.pending === "accepted") return { kind: "publish", rotation };
@@ -37,6 +39,24 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   // A minted value that the provider does not have cannot be set there: only another one helps. But a provider of many
   // replicas may not show yet what it has just made.
   return isYoung(seen, rules) ? pause(seen) : make;
+}
+
+/**
+ * The candidate ends what is in the free slot, and that may have been latest until somebody stored another version, or
+ * edited our tags: it is left alone until the dependents have moved on and the overlap has passed. A leak waits for
+ * nobody, and of what was taken back nobody needs an overlap.
+ */
+function stillInUse(
+  { dependents, now }: Observation,
+  { first, record, createdAt }: ReadableLatest,
+  { rotator, overlap }: Rules,
+): Action | undefined {
+  const takesTurns = rotator.overlap === "dual" && rotator.slots.length > 0;
+  if (first || !takesTurns || record.intent?.mode === "compromised") return undefined;
+  if (!dependents) return { kind: "look", at: "dependents" };
+  if (dependents.unconfirmed.length > 0) return { kind: "roll", groups: dependents.unconfirmed };
+  const until = createdAt + (record.restores === undefined ? overlap : 0);
+  return now < until ? { kind: "wait", until, reason: "slot" } : undefined;
 }
 
 /**

@@ -25,10 +25,12 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   ],
   restore: () => ["restored", "rolled back: the replaced value is published again"],
   "drop-intent": () => ["abandoned", "the request was taken back; its candidate is disabled"],
-  wait: ({ reason, until }) =>
-    reason === "overlap"
+  wait: ({ reason, until }) => {
+    if (reason === "provider") return ["waiting", "the provider cannot be asked at the moment"];
+    return reason === "overlap"
       ? ["overlap", `all dependents confirmed; old credential retires at ${iso(until)}`]
-      : ["waiting", "the provider cannot be asked at the moment"],
+      : ["waiting", `the other credential was in use a moment ago; it is replaced at ${iso(until)}`];
+  },
   idle: (action) => ["done", idleText(action)],
   stop: ({ question }) => ["needs-human", question],
 };

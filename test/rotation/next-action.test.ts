@@ -177,6 +177,20 @@ describe("before the publish", () => {
     expect(nextAction({ ...found, provider: neither }, single).kind).toBe("apply");
   });
 
+  test("the other slot is not taken while dependents may still run on what is in it", () => {
+    const stored = latest({ record: { intent }, first: false, createdAt: now - hour });
+    const ready = seen({ latest: stored, provider: works });
+    expect(nextAction(ready, dual)).toEqual({ kind: "look", at: "dependents" });
+    const behind = { ...ready, dependents: { unconfirmed: ["/g/one"], confirmed: 1 } };
+    expect(nextAction(behind, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
+    const fresh = { ...ready, dependents: confirmed };
+    const until = now - hour + dual.overlap;
+    expect(nextAction(fresh, dual)).toEqual({ kind: "wait", until, reason: "slot" });
+    expect(nextAction({ ...fresh, now: until }, dual)).toMatchObject({ kind: "park" });
+    const leaked = latest({ ...stored, record: { intent: { ...intent, mode: "compromised" } } });
+    expect(nextAction({ ...ready, latest: leaked }, dual)).toMatchObject({ kind: "park" });
+  });
+
   test("room for a minted credential is not made of one that dependents may still run on", () => {
     const minted = aRule({ origin: "minted", slots: [] });
     const provider = { ...works, orphans: ["left-over"] };
@@ -235,6 +249,15 @@ describe("after the publish", () => {
     const late = { ...after, now: published.createdAt + day, dependents: confirmed };
     const changed = { ...late, provider: { ...works, replaced: "refused" } } as const;
     expect(nextAction(changed, dual)).toEqual({ kind: "close" });
+  });
+
+  test("an id that only a tag names is not revoked where nobody checks the value", () => {
+    const tagged = { ...replaced, credentialId: "postgres" };
+    const facts = { ...works, replaced: "accepted" } as const;
+    const ready = seen({ latest: published, replaced: tagged, provider: facts, dependents: confirmed });
+    const late = { ...ready, now: now + 30 * day };
+    expect(nextAction(late, aRule({ slots: [], origin: "chosen" }))).toEqual({ kind: "close" });
+    expect(nextAction(late, aRule({ slots: [], origin: "minted" }))).toMatchObject({ kind: "revoke" });
   });
 
   test("a single credential has nothing to revoke: its old value is dead already", () => {
