@@ -36,6 +36,8 @@ export interface GroundOptions {
   readonly dependents?: readonly string[];
   /** How often Event Grid delivers each event. */
   readonly copies?: number;
+  /** A group that comes up on nothing but the first value. */
+  readonly allergic?: string;
 }
 
 const keys = generateTokenKeys();
@@ -64,14 +66,20 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
 
   const held = new Map<string, string>();
   const starts = new Map<string, number>();
+  const byHand = new Set<string>();
   const text = () => vault.secrets.get(secretName)?.versions.at(-1)?.value ?? "";
   const run: RunProcess = (spec) => {
     const group = spec.env.GROUP ?? "";
-    held.set(group, text());
     starts.set(group, (starts.get(group) ?? 0) + 1);
-    return simulateProcess(spec);
+    held.set(group, text());
+    const fails = group === options.allergic && text() !== provider.first;
+    return fails ? { pid: undefined, exited: Promise.resolve(1), end: () => {} } : simulateProcess(spec);
   };
-  const containers = createContainers(state, { environmentFor: async () => ({}), run });
+  const containers = createContainers(state, {
+    environmentFor: async () => ({}),
+    run,
+    backOff: { first: 10_000, most: 300_000 },
+  });
   const arm = createResourceManager(state, tokens, containers);
   const services: Record<string, HttpService> = {
     ...provider.services,
@@ -102,7 +110,10 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
           body: JSON.stringify({ value, contentType: "text/plain", tags, attributes: { exp } }),
         }),
       );
+      byHand.add(vault.secrets.get(secretName)?.versions.at(-1)?.version ?? "");
     },
+    emit,
+    containers,
     async startDependents(): Promise<void> {
       for (const name of dependents) {
         const container = { environmentVariables: [{ name: "GROUP", value: name }] };
@@ -118,6 +129,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
         pending: versionsOf(`${secretName}--pending`),
         live: provider.live(),
         held: new Map(held),
+        byHand: new Set(byHand),
         restarts: new Map(starts),
       };
     },
@@ -146,6 +158,7 @@ function policyFor(scenario: Scenario, dependents: readonly string[], subscripti
     ],
     scopes: [apps],
     defaults: { validity: "90d", rotateBefore: "30d", overlap: "2h" },
+    rollout: { deadline: "3m" },
     secrets: [
       {
         vault: vaultName,

@@ -5,10 +5,16 @@ import { deaths, type Position, type Trouble } from "./process.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorld, type World, type WorldOptions } from "./world.ts";
 
-/** One rotation in one world, with what happens to it on the way. */
-export interface Case {
+/** One row of the matrix: a rotator on a kind of target, with or without groups that read the secret. */
+export interface Row {
   readonly scenario: Scenario;
   readonly dependents: readonly string[];
+  /** One of the groups does not come up on the new value: the rotation is taken back. */
+  readonly takenBack: boolean;
+}
+
+/** One rotation in one world, with what happens to it on the way. */
+export interface Case extends Row {
   readonly troubles: readonly Trouble[];
 }
 
@@ -27,43 +33,76 @@ const limit = 24 * hour;
 
 /** Rotates one due secret through all troubles, and looks at what is left. */
 export async function runCase(
-  { scenario, dependents, troubles }: Case,
+  { scenario, dependents, troubles, takenBack }: Case,
   options: WorldOptions = {},
 ): Promise<Verdict> {
-  const world = await createWorld(scenario, { latency, ...options, dependents, troubles });
+  const allergic = takenBack ? { allergic: dependents.at(-1) ?? "" } : {};
+  const world = await createWorld(scenario, { latency, ...options, ...allergic, dependents, troubles });
   try {
     const { ground } = world;
     await ground.store(ground.provider.first, 29);
     await ground.startDependents();
     await world.run(limit);
-    const wrong = [...world.violations, ...leftovers(world)];
+    const left = takenBack ? afterTakingBack(world) : leftovers(world);
+    const wrong = [...world.violations, ...left];
     return { wrong, calls: world.calls, processes: world.workers.length };
   } finally {
     await world.close();
   }
 }
 
-/** What keeps a world from having converged to exactly one rotation. */
-export function leftovers({ ground, redis }: World, rotations = 1): string[] {
+/**
+ * What keeps a world from having converged to exactly one rotation. Workers that were at work on it at the same time
+ * may have published its value more than once, and parked another candidate that came too late.
+ */
+export function leftovers(world: World, raced = false): string[] {
+  const seen = world.ground.snapshot();
+  const now = latest(seen);
+  const before = seen.versions.slice(0, -1);
+  const old = raced ? before.filter(({ value }) => value !== now?.value) : before;
+  return failing({
+    ...atRest(world),
+    [`${old.length} rotations instead of one`]: old.length === 1,
+    "the provider accepts an old value":
+      seen.live === undefined || old.every(({ value }) => !seen.live?.has(value)),
+    "an old version is enabled": old.every(({ enabled }) => !enabled),
+    "a candidate is left": raced || seen.pending.at(-1)?.enabled !== true,
+  });
+}
+
+/** What keeps a world from having converged to the value before the rotation that was taken back. */
+function afterTakingBack(world: World): string[] {
+  const seen = world.ground.snapshot();
+  const now = latest(seen);
+  const [first, bad, ...more] = seen.versions;
+  return failing({
+    ...atRest(world),
+    "there was not one rotation and one way back": bad !== undefined && more.length === 1,
+    "the value before is not back": now?.value === first?.value,
+    "the provider accepts the bad value": seen.live === undefined || !seen.live.has(bad?.value ?? ""),
+    "the bad version is enabled": bad?.enabled === false,
+    "a candidate is left": seen.pending.at(-1)?.enabled !== true,
+  });
+}
+
+function atRest({ ground, redis }: World): Record<string, boolean> {
   const seen = ground.snapshot();
   const now = latest(seen);
-  const old = seen.versions.slice(0, -1);
-  const texts = new Set(old.map(({ value }) => value));
   const open = [...redis.jobs.values()].map(({ stage }) => stage);
-  const checks: Record<string, boolean> = {
-    [`${old.length} rotations instead of ${rotations}`]: old.length === rotations,
+  // A restart that failed is a dead letter on purpose.
+  const letters = redis.deadLetters.filter((letter) => !letter.includes(" restart-failed:"));
+  return {
     "latest is not closed": now !== undefined && readRecord(now.tags).state === "retired",
     "latest is disabled": now?.enabled === true,
     "the provider refuses latest": isAccepted(seen, now),
-    "the provider accepts an old value":
-      seen.live === undefined || [...texts].every((text) => !seen.live?.has(text)),
-    "an old version is enabled": old.every(({ enabled }) => !enabled),
-    "a candidate is left": seen.pending.at(-1)?.enabled !== true,
     "a group runs on another value": [...seen.held.values()].every((text) => text === now?.value),
     [`jobs are left: ${open.join(", ")}`]: open.length === 0,
-    [`dead letters: ${redis.deadLetters.join("; ")}`]: redis.deadLetters.length === 0,
+    [`dead letters: ${letters.join("; ")}`]: letters.length === 0,
     "events are left": ground.messages.length === 0,
   };
+}
+
+function failing(checks: Readonly<Record<string, boolean>>): string[] {
   return Object.entries(checks).flatMap(([what, isFine]) => (isFine ? [] : [what]));
 }
 
@@ -82,38 +121,35 @@ export interface MatrixResult {
 export interface MatrixOptions {
   readonly positions?: readonly Position[];
   readonly flush?: boolean;
-  /** Which of the calls to try; all by default. */
-  readonly choose?: (label: string, at: number) => boolean;
+  /** Which of the calls to try, by their numbers; all by default. */
+  readonly choose?: (calls: readonly string[]) => ReadonlySet<number>;
 }
 
 /** Run 1 counts the calls; then one run for each call and position. */
 export async function runMatrix(
-  scenario: Scenario,
-  dependents: readonly string[],
-  { positions = deaths, flush = false, choose = () => true }: MatrixOptions = {},
+  row: Row,
+  { positions = deaths, flush = false, choose = (calls) => new Set(calls.keys()) }: MatrixOptions = {},
 ): Promise<MatrixResult> {
-  const first = await runCase({ scenario, dependents, troubles: [] });
+  const first = await runCase({ ...row, troubles: [] });
   const failures: Failure[] = [];
   const note = (troubles: readonly Trouble[], { wrong }: Verdict) => {
-    if (wrong.length > 0) failures.push({ replay: nameOf({ scenario, dependents, troubles }), wrong });
+    if (wrong.length > 0) failures.push({ replay: nameOf({ ...row, troubles }), wrong });
   };
   note([], first);
-  const points = first.calls.flatMap((label, at) => (choose(label, at) ? [at] : []));
-  let runs = 1;
+  const points = [...choose(first.calls)];
   for (const at of points) {
     for (const position of positions) {
       const troubles = [{ at, position, flush }];
-      note(troubles, await runCase({ scenario, dependents, troubles }));
-      runs += 1;
+      note(troubles, await runCase({ ...row, troubles }));
     }
   }
-  return { points: points.length, runs, failures };
+  return { points: points.length, runs: 1 + points.length * positions.length, failures };
 }
 
-/** `postgres-role dual/2/37:lost,90:before!` (`!`: Redis is flushed as well). */
-export function nameOf({ scenario, dependents, troubles }: Case): string {
+/** `postgres-role dual/2/37:lost,90:before!` (`!`: Redis is flushed as well), `random/2 taken back/5:cut`. */
+export function nameOf({ scenario, dependents, troubles, takenBack }: Case): string {
   const parts = troubles.map(({ at, position, flush }) => `${at}:${position}${flush ? "!" : ""}`);
-  return `${scenario.name}/${dependents.length}/${parts.join(",")}`;
+  return `${scenario.name}/${dependents.length}${takenBack ? " taken back" : ""}/${parts.join(",")}`;
 }
 
 export const groupNames = ["orders-api", "orders-web"] as const;

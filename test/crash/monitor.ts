@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly live: ReadonlySet<string> | undefined;
   /** Text that each gating group read when its containers started. */
   readonly held: ReadonlyMap<string, string>;
+  /** Versions that people stored. */
+  readonly byHand: ReadonlySet<string>;
   /** How often Resource Manager restarted each group. */
   readonly restarts: ReadonlyMap<string, number>;
 }
@@ -54,6 +56,8 @@ const rules: Readonly<Record<string, Rule>> = {
     if (!made) return false;
     if (!isAccepted(after, made)) return "the provider refuses the version that was published";
     const { verified } = process;
+    // What is brought back was published before, and the look has just seen the provider accept it.
+    if (readRecord(made.tags).restores) return false;
     return ![...verified].some((value) => made.value.includes(value)) && "it was published without a proof";
   },
 
@@ -62,15 +66,18 @@ const rules: Readonly<Record<string, Rule>> = {
     if (scenario.overlap !== "dual" || revoked.length === 0) return false;
     const holder = [...after.held].find(([, text]) => revoked.includes(text));
     if (holder) return `${holder[0]} still runs on the credential that was revoked`;
-    const wasLatest = after.versions.some(({ value }) => revoked.includes(value));
+    // Nobody is to run any longer than needed on a value that was taken back.
+    const isBack = readRecord(latest(after)?.tags ?? {}).restores !== undefined;
+    const wasLatest = !isBack && after.versions.some(({ value }) => revoked.includes(value));
     const since = (latest(after)?.created ?? 0) * 1000;
     return (
       wasLatest && after.now < since + overlap && "the old credential was revoked before the overlap passed"
     );
   },
 
-  "live credentials are bounded"({ after }) {
-    return (after.live?.size ?? 0) > 3 && `${after.live?.size} credentials are live`;
+  "live credentials are bounded"({ before, after }) {
+    const [was, is] = [before.live?.size ?? 0, after.live?.size ?? 0];
+    return is > Math.max(was, 3) && `${is} credentials are live`;
   },
 
   "a new version never lives shorter and says where it comes from"(change) {
@@ -78,8 +85,8 @@ const rules: Readonly<Record<string, Rule>> = {
     const old = latest(change.before);
     if (!made) return false;
     if (made.exp === undefined) return "a version without expiry was published";
-    if (old?.exp !== undefined && made.exp < old.exp) return "the expiry was shortened";
-    const { rotation, from } = readRecord(made.tags);
+    const { rotation, from, restores } = readRecord(made.tags);
+    if (old?.exp !== undefined && made.exp < old.exp && !restores) return "the expiry was shortened";
     return (!rotation || !from) && "a version without record was published";
   },
 
@@ -107,16 +114,23 @@ const rules: Readonly<Record<string, Rule>> = {
     return edited && `version ${edited.version} was edited`;
   },
 
-  "a rotation publishes one value"({ after, scenario }) {
-    if (scenario.origin === "minted") return false;
-    const values = Map.groupBy(after.versions, ({ tags }) => readRecord(tags).rotation ?? "");
-    const doubled = [...values].find(([id, all]) => id && new Set(all.map(({ value }) => value)).size > 1);
-    return doubled && `${doubled[0]} published more than one value`;
+  "a rotation publishes one value"({ scenario, ...change }) {
+    const made = published(change);
+    if (!made || scenario.origin === "minted") return false;
+    const { rotation } = readRecord(made.tags);
+    const other = change.before.versions.find(
+      ({ version, tags, value }) =>
+        !change.before.byHand.has(version) && readRecord(tags).rotation === rotation && value !== made.value,
+    );
+    return other && `${rotation} published more than one value`;
   },
 
-  "the groups that read one secret are restarted one at a time"({ before, after }) {
-    const now = [...after.restarts].filter(([group, times]) => times > (before.restarts.get(group) ?? 0));
-    return now.length > 1 && "two groups were restarted by one call";
+  "a rotation that is taken back brings back the value before it"(change) {
+    const made = published(change);
+    const restores = made && readRecord(made.tags).restores;
+    if (!restores) return false;
+    const source = change.before.versions.find(({ version }) => version === restores);
+    return source?.value !== made.value && "another value than that of the version it names was brought back";
   },
 };
 
@@ -136,8 +150,12 @@ export function isAccepted({ live }: Snapshot, version: SecretVersionState | und
   return version !== undefined && (live === undefined || live.has(version.value));
 }
 
+/** With a single credential, one of the two is; on the way back, the value that comes back. */
 function usable(seen: Snapshot): boolean {
-  return isAccepted(seen, latest(seen)) || isAccepted(seen, seen.pending.at(-1));
+  const now = latest(seen);
+  const { intent, from } = readRecord(now?.tags ?? {});
+  const old = intent?.mode === "rolling-back" && seen.versions.find(({ version }) => version === from);
+  return [now, seen.pending.at(-1), old || undefined].some((version) => isAccepted(seen, version));
 }
 
 function published({ before, after }: Pick<Change, "before" | "after">): SecretVersionState | undefined {

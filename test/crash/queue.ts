@@ -34,9 +34,10 @@ export interface Redis {
   /** Turned off, every lock is granted to everybody. */
   locking: boolean;
   add(stage: Stage, data: object, options?: EnqueueOptions): string;
-  /** The job that has waited longest, of one of these stages. */
-  due(stages: readonly Stage[]): Job | undefined;
-  take(job: Job, owner: string): void;
+  /** The job that has waited longest. */
+  due(): Job | undefined;
+  /** Gives that job to a worker. */
+  take(owner: string): Job | undefined;
   /** `false` if the job is not this owner's any more. */
   settle(job: Job, owner: string, fate: Fate): boolean;
   lock(key: string, owner: string): void;
@@ -85,14 +86,14 @@ export function createRedis(clock: Clock, lease: number): Redis {
       if (same.owner) same.next = parsed.data;
       return same.id;
     },
-    due(stages) {
-      const ready = [...jobs.values()].filter(
-        (job) => stages.includes(job.stage) && isFree(job) && job.runAt <= clock.now(),
-      );
+    due() {
+      const ready = [...jobs.values()].filter((job) => isFree(job) && job.runAt <= clock.now());
       return ready.toSorted((a, b) => a.runAt - b.runAt)[0];
     },
-    take(job, owner) {
-      job.owner = { id: owner, until: Number.POSITIVE_INFINITY };
+    take(owner) {
+      const job = redis.due();
+      if (job) job.owner = { id: owner, until: Number.POSITIVE_INFINITY };
+      return job;
     },
     settle(job, owner, fate) {
       if (jobs.get(job.id)?.owner?.id !== owner) return false;

@@ -23,19 +23,15 @@ export function enqueueOf({ process, redis, pass }: Omit<JobRunner, "jobs">): En
 }
 
 /** One run of a job: taken, run with the context that `src/queue` would give it, settled by the same verdicts. */
-export async function runJob(runner: JobRunner, job: Job): Promise<void> {
+export async function runNextJob(runner: JobRunner): Promise<void> {
   const { process, redis, pass, jobs } = runner;
   const owner = `${process.id} ${randomUUID()}`;
-  const call = <T>(what: string, effect: () => T) =>
-    pass(process, `queue ${what} ${job.stage}`, effect, cutOff.port);
   // A worker that is cut off while it takes a job does not have it; the job stalls and comes back.
-  const taken = await call("take", () => redis.take(job, owner)).then(
-    () => true,
-    () => false,
-  );
-  if (!taken) return redis.abandon(owner);
+  const job = await pass(process, "queue take", () => redis.take(owner), cutOff.port).catch(() => undefined);
+  if (!job) return redis.abandon(owner);
   const fate = await fateOf(runner, jobs[job.stage], job, owner);
-  await call("settle", () => redis.settle(job, owner, fate)).catch(() => {});
+  const settle = () => redis.settle(job, owner, fate);
+  await pass(process, `queue settle ${job.stage}`, settle, cutOff.port).catch(() => {});
 }
 
 async function fateOf<S extends Stage>(

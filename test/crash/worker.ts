@@ -21,6 +21,7 @@ import type { Link } from "./scenarios/scenario.ts";
 
 export interface Worker extends JobRunner {
   readonly handle: HandleMessage;
+  readonly ports: RotationPorts;
 }
 
 /** One process of keyturn, composed as `src/main.ts` does it, from the real parts on the ground in memory. */
@@ -48,7 +49,7 @@ export function createWorker(ground: Ground, redis: Redis, process: Process, pas
     "restart-group": createRestartGroup({ ...ports, log }),
   };
   const runner = { process, redis, clock, pass };
-  return { ...runner, jobs, handle: createIntake({ policy, enqueue: enqueueOf(runner), clock, log }) };
+  return { ...runner, jobs, ports, handle: createIntake({ policy, enqueue: enqueueOf(runner), clock, log }) };
 }
 
 /** Remembers what a rotator has proven by use, for the monitor. */

@@ -1,11 +1,10 @@
 import { createLog, type Log } from "../../src/log.ts";
-import { stages } from "../../src/queue/contracts.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
 import { broken, latest } from "./monitor.ts";
 import { createProcess, cutOff, never, type Pass, type Process, type Trouble } from "./process.ts";
 import { createRedis, type Redis } from "./queue.ts";
-import { runJob } from "./run-job.ts";
+import { runNextJob } from "./run-job.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
@@ -17,6 +16,12 @@ export interface WorldOptions extends GroundOptions {
   readonly log?: Log;
   /** Called, and waited for, before each call: where the search for interleavings decides who goes on. */
   readonly turn?: (process: Process, label: string) => Promise<void>;
+}
+
+/** Until then, calls with these labels fail without an effect. */
+export interface Outage {
+  readonly of: RegExp;
+  readonly until: number;
 }
 
 const lease = 30_000;
@@ -33,11 +38,13 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
   const { clock } = ground;
   const redis = createRedis(clock, lease);
   const troubles = new Map((options.troubles ?? []).map((trouble) => [trouble.at, trouble]));
+  const outages: Outage[] = [];
   const calls: string[] = [];
   const violations: string[] = [];
   const workers: Worker[] = [];
   const schedule = { next: Number.POSITIVE_INFINITY, sweeps: 0 };
   let inFlight = 0;
+  let closedSince: number | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   function kill(process: Process, flush = false): void {
@@ -75,6 +82,7 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     if (latency > 0) await clock.advance(latency);
     if (!process.alive) return dead;
     const { position, flush } = troubles.get(calls.push(label) - 1) ?? {};
+    if (outages.some((outage) => clock.now() < outage.until && outage.of.test(label))) throw cut();
     if (process.doomed || position === "before") {
       kill(process, flush);
       return dead;
@@ -128,9 +136,9 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
       begin(worker, () => handleMessage(worker, message));
       return true;
     }
-    const job = redis.due(stages);
-    if (job) begin(worker, () => runJob(worker, job));
-    return job !== undefined;
+    if (!redis.due()) return false;
+    begin(worker, () => runNextJob(worker));
+    return true;
   }
 
   async function handleMessage(worker: Worker, message: Message): Promise<void> {
@@ -164,57 +172,65 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     );
   }
 
-  /** Waits until nobody works any more. Who sleeps on the clock meanwhile is woken. */
-  async function settle(): Promise<void> {
-    for (let idle = 0; alive().some(({ process }) => process.running > 0); idle += 1) {
+  /**
+   * Waits until nobody gets any further by himself: all work is done, suspended (`suspended` tells how much of it), or
+   * asleep on the clock.
+   */
+  async function still(suspended: () => number = () => 0): Promise<"done" | "suspended" | "asleep"> {
+    const running = () => alive().reduce((sum, { process }) => sum + process.running, 0);
+    for (let idle = 0; idle < 100; idle += 1) {
+      if (running() === 0) return "done";
+      if (inFlight === 0 && suspended() >= running()) return "suspended";
       await new Promise((resolve) => setImmediate(resolve));
       if (inFlight > 0) idle = 0;
-      if (idle < 100) continue;
+    }
+    return suspended() > 0 ? "suspended" : "asleep";
+  }
+
+  /** Waits until nobody works any more. Who sleeps on the clock meanwhile is woken. */
+  async function settle(): Promise<void> {
+    while ((await still()) === "asleep") {
       if (clock.nextAt === undefined) throw new Error("a process waits for nothing");
       await clock.advance(clock.nextAt - clock.now());
-      idle = 0;
     }
   }
 
   /** Moves the time to the next moment at which anything happens. */
   async function wait(until: number): Promise<void> {
     const locks = ground.messages.map(({ lockedUntil }) => lockedUntil);
-    const times = [until, schedule.next, clock.nextAt ?? until, redis.nextAt() ?? until, ...locks];
-    await clock.advance(Math.max(0, Math.min(...times.filter((at) => at > clock.now())) - clock.now()));
+    const times = [clock.nextAt ?? until, redis.nextAt() ?? until, ...locks].filter((at) => at > clock.now());
+    // Calls take time as well, so the next sweep may be overdue.
+    await clock.advance(Math.max(0, Math.min(until, schedule.next, ...times) - clock.now()));
     if (clock.now() < schedule.next) return;
     redis.add("sweep-vaults", { deep: false });
     schedule.next += hour;
     schedule.sweeps += 1;
   }
 
-  /** Whether a rotation has come to its end and the to-do list is empty. */
-  function isAtRest(): boolean {
+  /** A rotation has come to its end, the to-do list is empty, and two sweeps have found nothing more to do. */
+  function isOver(): boolean {
     const now = latest(ground.snapshot());
-    return (
-      now !== undefined &&
-      readRecord(now.tags).state === "retired" &&
-      redis.jobs.size === 0 &&
-      ground.messages.length === 0
-    );
+    const isClosed = now !== undefined && readRecord(now.tags).state === "retired";
+    closedSince = isClosed ? (closedSince ?? schedule.sweeps) : undefined;
+    const isQuiet = redis.jobs.size === 0 && ground.messages.length === 0;
+    return isQuiet && closedSince !== undefined && schedule.sweeps >= closedSince + 2;
   }
 
   /**
-   * Lets things happen, one after the other, until a rotation is over and two sweeps have found nothing more to do, or
-   * the time is up. A process that died is replaced after a second.
+   * Lets things happen, one after the other, until `isOver` or the time is up. A process that died is replaced after a
+   * second.
    */
-  async function run(limit: number): Promise<void> {
+  async function run(limit: number, over: () => boolean = isOver): Promise<void> {
     const until = clock.now() + limit;
-    let quietSince: number | undefined;
     while (clock.now() < until) {
       if (alive().length === 0) {
         await clock.advance(1_000);
         startWorker();
       }
       await settle();
-      const [worker] = alive();
+      const worker = alive()[calls.length % Math.max(1, alive().length)];
       if (!worker || startNext(worker)) continue;
-      quietSince = isAtRest() ? (quietSince ?? schedule.sweeps) : undefined;
-      if (quietSince !== undefined && schedule.sweeps >= quietSince + 2) return;
+      if (over()) return;
       await wait(until);
     }
   }
@@ -231,8 +247,21 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     startWorker,
     startNext,
     settle,
+    still,
+    isOver,
     wait,
     alive,
+    outages,
+    /** From here on everything works. */
+    calm(): void {
+      outages.length = 0;
+      troubles.clear();
+      for (const { process } of workers) process.doomed = false;
+    },
+    /** Lets something happen at a call that is still to come: 0 is the next one. */
+    strike({ at, ...trouble }: Trouble): void {
+      troubles.set(calls.length + at, { ...trouble, at });
+    },
     close: () => ground.close(),
   };
 }

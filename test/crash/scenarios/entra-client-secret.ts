@@ -52,7 +52,7 @@ export const entraClientSecret: Scenario = {
       }),
       changeByHand(text) {
         const at = application.passwords.findIndex(({ value }) => value === text);
-        if (at >= 0) application.passwords.splice(at, 1);
+        application.passwords.splice(Math.max(at, 0), 1);
         return addPassword(state, application).value;
       },
     };

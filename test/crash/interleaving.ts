@@ -1,0 +1,66 @@
+import fc from "fast-check";
+import { hour } from "./ground.ts";
+import { leftovers } from "./matrix.ts";
+import type { SecretVersionState } from "../azure/state.ts";
+import type { Snapshot } from "./monitor.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import { createWorld } from "./world.ts";
+
+export interface DuelOptions {
+  readonly scenario: Scenario;
+  /** Without them, correctness comes from looking alone. */
+  readonly locks: boolean;
+  /** After so many calls the first worker stands still for longer than all its leases, without noticing. */
+  readonly pauseAfter?: number | undefined;
+  /** Told every call, and what is left at the end. */
+  readonly trace?: string[];
+}
+
+const limit = 24 * hour;
+
+/** Two workers on one secret, in the order that the scheduler wants: each call is a point where the other may go on. */
+export async function duel(scheduler: fc.Scheduler, options: DuelOptions): Promise<string[]> {
+  const { scenario, locks, pauseAfter, trace = [] } = options;
+  const world = await createWorld(scenario, {
+    async turn({ id }, label) {
+      await scheduler.schedule(Promise.resolve(), `${id} ${label}`);
+      trace.push(`${new Date(world.ground.clock.now()).toISOString()} ${id} ${label}`);
+    },
+  });
+  const { ground, redis } = world;
+  try {
+    redis.locking = locks;
+    await ground.store(ground.provider.first, 29);
+    const [first] = [world.startWorker(), world.startWorker()];
+    for (const trigger of ["near-expiry", "expired"] as const) {
+      const data = { vault: "prod-kv", name: "orders-db", trigger, requestId: trigger };
+      redis.add("rotate-secret", data, { dedupe: trigger });
+    }
+    const until = ground.clock.now() + limit;
+    while (ground.clock.now() < until && !world.isOver()) {
+      for (const worker of world.alive()) if (worker.process.running === 0) world.startNext(worker);
+      await world.still(() => scheduler.count());
+      if (scheduler.count() > 0) await scheduler.waitOne();
+      else if (!world.isOver()) await world.wait(until);
+      if (pauseAfter !== undefined && world.calls.length === pauseAfter && first) {
+        trace.push(`${first.process.id} stands still`);
+        redis.abandon(first.process.id);
+        await ground.clock.advance(31_000);
+      }
+    }
+    trace.push(...describe(ground.snapshot()));
+    return [...world.violations, ...leftovers(world, !locks || pauseAfter !== undefined)];
+  } finally {
+    await world.close();
+  }
+}
+
+/** One line per version, without values: those that are equal get the same number. */
+function describe({ versions, pending, live }: Snapshot): string[] {
+  const texts = new Map<string, number>();
+  const line = ({ version, value, enabled, tags }: SecretVersionState) => {
+    if (!texts.has(value)) texts.set(value, texts.size + 1);
+    return `${version} value ${texts.get(value)}${live?.has(value) ? " (accepted)" : ""} enabled ${enabled} ${JSON.stringify(tags)}`;
+  };
+  return [...versions.map(line), "parked:", ...pending.map(line)];
+}

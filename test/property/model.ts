@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { faultCodes } from "../../src/errors.ts";
+import { hour } from "../crash/ground.ts";
+import { groupNames, leftovers } from "../crash/matrix.ts";
+import { scenarios } from "../crash/scenarios/index.ts";
+import { createWorld, type World } from "../crash/world.ts";
+import { statusOf } from "../../src/rotation/status.ts";
+import { accidents, meddling } from "./commands.ts";
+
+/** Long enough for every back-off, and for the hold of a rotation that was taken back. */
+const patience = 72 * hour;
+
+/** Any sequence of accidents, with or without people's meddling; then everything works again, and time passes. */
+export function anyHistory(withPeople: boolean) {
+  const commands = fc.commands(withPeople ? [...accidents, ...meddling] : accidents, {
+    maxCommands: 25,
+    size: "max",
+  });
+  return fc.asyncProperty(fc.constantFrom(...scenarios), commands, async (scenario, history) => {
+    const world = await createWorld(scenario, { dependents: groupNames, latency: 150 });
+    try {
+      await world.ground.store(world.ground.provider.first, 29);
+      await world.ground.startDependents();
+      await fc.asyncModelRun(() => ({ model: { meddled: false }, real: world }), history);
+      world.calm();
+      await world.run(patience);
+      const wrong = [...world.violations, ...(withPeople ? await unsettled(world) : unfinished(world))];
+      if (wrong.length > 0) throw new Error(`${scenario.name}: ${wrong.join("\n")}`);
+    } finally {
+      await world.close();
+    }
+  });
+}
+
+/** A job that gave up while something was away is no harm: the sweep asks again. */
+function unfinished(world: World): string[] {
+  return leftovers(world, true).filter((what) => !what.startsWith("dead letters"));
+}
+
+/** Whatever people did: it has come to rest with nothing to do, or it has stopped with a question. */
+async function unsettled(world: World): Promise<string[]> {
+  const [worker] = world.alive();
+  const [secret] = worker?.ports.policy.secrets ?? [];
+  if (!worker || !secret) return ["nobody is at work"];
+  const asking = statusOf(secret, worker.ports, new AbortController().signal);
+  await world.settle();
+  const { state, next } = await asking;
+  return state === "ok" || state === "needs-human" || hasAsked(world) ? [] : [`it ends as ${state}: ${next}`];
+}
+
+/** The last thing that the worker said of the secret was a question. */
+function hasAsked({ redis }: World): boolean {
+  const last = redis.deadLetters.findLast((letter) => letter.startsWith("rotate-secret")) ?? "";
+  const code = /^rotate-secret ([a-z-]+):/.exec(last)?.[1];
+  return Object.entries(faultCodes).some(([known, kind]) => known === code && kind === "needs-human");
+}
