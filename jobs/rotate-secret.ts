@@ -11,11 +11,10 @@ import {
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act.ts";
 import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
-import { describeAction } from "../src/rotation/describe.ts";
+import { describeAction, rotationOf } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/decide.ts";
 import type { Action } from "../src/rotation/action.ts";
-import { isOpenPublished } from "../src/rotation/next-action.ts";
-import type { Observed, RotationPorts } from "../src/rotation/observe.ts";
+import type { Observed, RotationPorts } from "../src/rotation/observed.ts";
 import type { Request } from "../src/rotation/state.ts";
 import { type AuditAction, createAudit } from "../src/telemetry/audit.ts";
 import { attribute } from "../src/telemetry/names.ts";
@@ -69,19 +68,25 @@ function lockOf({ rotator, key }: SecretPolicy): string {
 }
 
 async function work(run: Run): Promise<Outcome> {
-  let last: Action["kind"] | undefined;
+  let last: string | undefined;
   for (;;) {
     run.signal.throwIfAborted();
     const { observed, action } = await decide(run);
     if (!isAct(action)) return conclude(run, observed, action);
     // The same step twice in a row: it was taken, and the world does not show it yet.
-    if (action.kind === last) return waitForProvider(run, observed, action);
-    last = action.kind;
-    const rotation = rotationOf(observed, action);
+    const step = `${action.kind} ${subjectOf(run, action)}`;
+    if (step === last) return waitForProvider(run, observed, action);
+    last = step;
+    const rotation = rotationOf(observed.facts, action);
     const result = await perform(run, observed, action, rotation);
     if (result === "propagating") return waitForProvider(run, observed, action);
     if (result === "done") await tell(run, action, rotation);
   }
+}
+
+/** `vault/name` of the secret that is written to. */
+function subjectOf({ secret }: Run, action: Act): string {
+  return action.kind === "publish-child" ? action.child : secret.key;
 }
 
 function decide({ secret, data, ports, signal }: Run) {
@@ -99,7 +104,7 @@ async function perform(
   rotation: string,
 ): Promise<"done" | "superseded" | "propagating"> {
   const { secret, ports, signal } = run;
-  const attributes = { [attribute.secret]: secret.key, [attribute.rotation]: rotation };
+  const attributes = { [attribute.secret]: subjectOf(run, action), [attribute.rotation]: rotation };
   try {
     await inSpan(action.kind, attributes, () => act(action, secret, observed, ports, signal));
   } catch (error) {
@@ -136,6 +141,7 @@ const audited: Readonly<Record<Act["kind"], AuditAction>> = {
   apply: "apply",
   repair: "apply",
   publish: "publish",
+  "publish-child": "publish",
   "settle-pending": "prove",
   "reopen-pending": "prove",
   revoke: "revoke",
@@ -145,12 +151,13 @@ const audited: Readonly<Record<Act["kind"], AuditAction>> = {
   "drop-intent": "resolve",
 };
 
-function record({ secret, data, ports }: Run, { facts }: Observed, action: Act, rotation: string): void {
+function record(run: Run, { facts }: Observed, action: Act, rotation: string): void {
+  const { data, ports } = run;
   const latest = facts.latest.kind === "readable" ? facts.latest : undefined;
   createAudit(ports.log)({
     action: audited[action.kind],
     outcome: "done",
-    secret: secret.key,
+    secret: subjectOf(run, action),
     rotation,
     trigger: data.trigger,
     mode: data.mode,
@@ -169,7 +176,7 @@ async function tell({ context, secret }: Run, action: Action, rotation: string):
 
 async function conclude(run: Run, observed: Observed, action: Pause): Promise<Outcome> {
   const { secret, context } = run;
-  const rotation = rotationOf(observed, action);
+  const rotation = rotationOf(observed.facts, action);
   switch (action.kind) {
     case "stop":
       throw new Fault(action.code, action.question, { secret: secret.key });
@@ -228,16 +235,6 @@ async function waitForProvider(run: Run, observed: Observed, action: Act): Promi
 
 function requestOf({ trigger, mode, requestId, version }: RotateSecret): Request {
   return { trigger, mode, requestId, version };
-}
-
-/** The rotation an action belongs to: the open one, or the one that would replace latest. */
-function rotationOf({ facts }: Observed, action: Action): string {
-  if ("rotation" in action) return action.rotation;
-  if (facts.latest.kind !== "readable") return "";
-  const { latest } = facts;
-  return isOpenPublished(latest) || !latest.record.intent
-    ? (latest.record.rotation ?? latest.rotation)
-    : latest.rotation;
 }
 
 function isAct(action: Act | Pause): action is Act {

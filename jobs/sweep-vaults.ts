@@ -27,27 +27,47 @@ export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep
     attempts: 3,
     run: ({ deep }, { enqueue, signal }) =>
       inSpan("sweep vaults", {}, async () => {
-        let looks = 0;
+        const looks = new Set<string>();
         for (const [name, vault] of ports.vaults) {
           const mine = secretsOf(ports.policy, name);
+          const look = async (secret: SecretPolicy) => {
+            if (looks.has(secret.key)) return;
+            looks.add(secret.key);
+            await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
+          };
           for await (const listing of vault.list(signal)) {
             const secret = mine.get(listing.name.toLowerCase());
             if (!secret) continue;
             mine.delete(listing.name.toLowerCase());
-            if (!deep && !wantsLook(listing, secret, ports.clock.now())) continue;
-            await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
-            looks += 1;
+            if (deep || wantsLook(listing, secret, ports.clock.now())) await look(secret);
           }
-          for (const secret of mine.values()) reportMissing(ports.log, secret);
+          for (const [missing, secret] of mine) {
+            const isDerived = missing !== secret.name.toLowerCase() || name !== secret.vault.name;
+            // A derived one is made from its parent.
+            if (isDerived && !isMissing(secret, name, mine)) await look(secret);
+            else if (!isDerived) reportMissing(ports.log, secret);
+          }
         }
-        return { done: `${looks} to look at` };
+        return { done: `${looks.size} to look at` };
       }),
   };
 }
 
+/** By the names in this vault: the secrets to look at, for those that are derived from them as well. */
 function secretsOf(policy: Policy, vault: string): Map<string, SecretPolicy> {
-  const mine = policy.secrets.filter((secret) => secret.vault.name === vault);
-  return new Map(mine.map((secret) => [secret.name.toLowerCase(), secret]));
+  const named = policy.secrets.flatMap((secret) =>
+    [secret, ...secret.children].map((each) => ({ each, secret })),
+  );
+  const mine = named.filter(({ each }) => each.vault.name === vault);
+  return new Map(mine.map(({ each, secret }) => [each.name.toLowerCase(), secret]));
+}
+
+function isMissing(
+  { name, vault }: SecretPolicy,
+  at: string,
+  missing: ReadonlyMap<string, unknown>,
+): boolean {
+  return vault.name === at && missing.has(name.toLowerCase());
 }
 
 /** Due by its dates, asked for, or not closed; tags only save reads here, the look decides. */

@@ -27,7 +27,7 @@ import { announceReplica } from "./queue/replicas.ts";
 import { startRuntime } from "./queue/runtime.ts";
 import { keepSchedules } from "./queue/schedules.ts";
 import { safeTelemetry } from "./queue/telemetry.ts";
-import type { RotationPorts } from "./rotation/observe.ts";
+import type { RotationPorts } from "./rotation/observed.ts";
 import { statusOf } from "./rotation/status.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createScrubber } from "./telemetry/scrubber.ts";

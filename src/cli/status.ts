@@ -1,6 +1,6 @@
 import { findSecretByKey } from "../policy/lookup.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import type { SecretStatus } from "../rotation/status.ts";
+import type { DerivedStatus, SecretStatus } from "../rotation/status.ts";
 import { type CommandLine, exitCode, type Session } from "./dependencies.ts";
 import { colours, relative, table } from "./output.ts";
 import { unknownSecret } from "./unknown-secret.ts";
@@ -59,19 +59,31 @@ function print(line: CommandLine, rows: readonly SecretStatus[]): string {
   };
   return table(
     ["SECRET", "STATE", "VERSION", "AGE", "EXPIRES", "NEXT"],
-    rows.map((row) => [
-      row.secret,
-      paint[row.state](row.state),
-      row.version?.slice(0, 8) ?? "-",
-      relative(row.createdAt, line.clock),
-      relative(row.expiresAt, line.clock),
-      row.next,
+    rows.flatMap((row) => [
+      [...cells(row, paint[row.state](row.state), line), row.next],
+      ...(row.derived ?? []).map((each) => [...cells(each, each.state, line), `derived from ${row.secret}`]),
     ]),
   );
 }
 
+function cells(
+  { secret, version, createdAt, expiresAt }: SecretStatus | DerivedStatus,
+  state: string,
+  { clock }: CommandLine,
+): string[] {
+  return [secret, state, version?.slice(0, 8) ?? "-", relative(createdAt, clock), relative(expiresAt, clock)];
+}
+
 /** Times as ISO 8601, for machines. */
-function withTimes({ createdAt, expiresAt, dueAt, ...row }: SecretStatus): object {
-  const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
-  return { ...row, createdAt: iso(createdAt), expiresAt: iso(expiresAt), dueAt: iso(dueAt) };
+function withTimes({ dueAt, derived, ...row }: SecretStatus): object {
+  const dated = <T extends SecretStatus | DerivedStatus | typeof row>(each: T) => ({
+    ...each,
+    createdAt: iso(each.createdAt),
+    expiresAt: iso(each.expiresAt),
+  });
+  return { ...dated(row), dueAt: iso(dueAt), ...(derived && { derived: derived.map(dated) }) };
+}
+
+function iso(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
 }

@@ -36,7 +36,8 @@ export function toTrigger(event: VaultEvent, policy: Policy): Verdict | Fault {
   const secret = findSecret(policy, vault.name, event.name);
   if (secret) {
     const { version, type } = event;
-    return { enqueue: { vault: vault.name, name: secret.name, version, trigger: triggers[type] } };
+    // What is derived is looked at with the secret it is derived from, which may be in another vault.
+    return { enqueue: { vault: secret.vault.name, name: secret.name, version, trigger: triggers[type] } };
   }
   const name = event.name.toLowerCase();
   const parkedFor = name.endsWith(candidateSuffix) ? name.slice(0, -candidateSuffix.length) : undefined;

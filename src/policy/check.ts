@@ -1,4 +1,5 @@
 import { checkDependents } from "./check-dependents.ts";
+import { checkDerived } from "./derived.ts";
 import { lifetimeOf, rotationLoop } from "./lifetime.ts";
 import type { PolicyParts, SecretPart } from "./parts.ts";
 import type { Problem } from "./problem.ts";
@@ -13,6 +14,7 @@ export function crossCheck(parts: PolicyParts): Problem[] {
     ...parts.secrets.flatMap((secret) => [...vaultKnown(secret, parts), ...template(secret)]),
     ...secretsOnce(parts.secrets),
     ...targetsOnce(parts.secrets),
+    ...checkDerived(parts.secrets),
     ...lifetimes(parts),
     ...checkDependents(parts),
   ];
@@ -74,7 +76,7 @@ function targetsOnce(secrets: readonly SecretPart[]): Problem[] {
 function lifetimes({ defaults, secrets }: PolicyParts): Problem[] {
   if (!defaults) return [];
   const problems = new Map<string, Problem>();
-  for (const { entry, path } of secrets) {
+  for (const { entry, path } of secrets.filter((secret) => secret.entry.from === undefined)) {
     const text = rotationLoop(lifetimeOf(entry, defaults));
     if (!text) continue;
     const own = (["validity", "rotateBefore", "minInterval", "overlap"] as const).find(

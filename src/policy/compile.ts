@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { BoundRotator } from "../rotators/rotator.ts";
+import { descendantsOf, sasOf } from "./derived.ts";
 import { groupsCalled, isNamedGroup } from "./dependents.ts";
 import { lifetimeOf } from "./lifetime.ts";
 import type { SecretPart } from "./parts.ts";
-import type { DependentPolicy, Policy, SecretPolicy, VaultPolicy } from "./policy.ts";
+import type { DependentPolicy, DerivedPolicy, Policy, SecretPolicy, VaultPolicy } from "./policy.ts";
 import { parseResourceId } from "./resource-id.ts";
+import { grantOf } from "./sas.ts";
 import type { Dependent, PolicyFile, SecretEntry } from "./schema.ts";
 
 /** https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#dns-suffixes-for-object-identifiers */
@@ -22,12 +24,12 @@ export function vaultUrl(
   return cloud === "custom" ? customUrls.get(name) : `https://${name}.${suffixes[cloud]}`;
 }
 
-/** From a file that has passed every check. `secrets` are its entries with their rotators bound. */
+/** From a file that has passed every check. */
 export function compile(
   text: string,
   file: PolicyFile,
   vaults: readonly VaultPolicy[],
-  secrets: readonly (SecretPart & { readonly rotator: BoundRotator })[],
+  secrets: readonly SecretPart[],
 ): Policy {
   const { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour } = file.rollout;
   const byName = new Map(vaults.map((vault) => [vault.name, vault]));
@@ -40,9 +42,14 @@ export function compile(
     rollout: { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour },
     sweep: file.sweep,
     worker: file.worker,
-    secrets: secrets.flatMap(({ entry, rotator }) => {
+    secrets: secrets.flatMap((secret) => {
+      const { entry, rotator } = secret;
       const vault = byName.get(entry.vault.toLowerCase());
-      return vault ? [compileSecret(entry, vault, rotator, file)] : [];
+      if (!vault || !rotator) return [];
+      const children = descendantsOf(secret, secrets).flatMap((child) =>
+        compileDerived(child, secrets, byName, file),
+      );
+      return [{ ...compileSecret(entry, vault, rotator, file), children }];
     }),
   });
 }
@@ -56,7 +63,7 @@ function compileSecret(
   vault: VaultPolicy,
   rotator: BoundRotator,
   { defaults }: PolicyFile,
-): SecretPolicy {
+): Omit<SecretPolicy, "children"> {
   return {
     key: `${vault.name}/${entry.name}`,
     vault,
@@ -66,6 +73,29 @@ function compileSecret(
     ...lifetimeOf(entry, defaults),
     dependents: entry.dependents.map((dependent) => compileDependent(dependent, entry)),
   };
+}
+
+function compileDerived(
+  secret: SecretPart,
+  all: readonly SecretPart[],
+  vaults: ReadonlyMap<string, VaultPolicy>,
+  { defaults }: PolicyFile,
+): DerivedPolicy[] {
+  const { entry } = secret;
+  const vault = vaults.get(entry.vault.toLowerCase());
+  const sas = sasOf(secret, all);
+  if (!vault) return [];
+  return [
+    {
+      key: `${vault.name}/${entry.name}`,
+      vault,
+      name: entry.name,
+      template: entry.value ?? "{password}",
+      sas: sas && grantOf(sas),
+      contentType: entry.contentType ?? defaults.contentType,
+      dependents: entry.dependents.map((dependent) => compileDependent(dependent, entry)),
+    },
+  ];
 }
 
 function compileDependent(dependent: Dependent, entry: SecretEntry): DependentPolicy {

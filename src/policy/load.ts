@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { Fault } from "../errors.ts";
-import type { BoundRotator, Rotator } from "../rotators/rotator.ts";
+import type { Rotator } from "../rotators/rotator.ts";
 import { crossCheck } from "./check.ts";
 import { compile, compileVault, vaultUrl } from "./compile.ts";
 import { type Finding, type Path, type PolicyDocument, readDocument } from "./document.ts";
-import { type PolicyParts, type SecretPart, readParts } from "./parts.ts";
+import { type PolicyParts, readParts } from "./parts.ts";
 import type { Policy, VaultPolicy } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import { parseResourceId } from "./resource-id.ts";
@@ -28,9 +28,8 @@ export function loadPolicy(text: string, options: LoadOptions): Policy {
   const { parts, problems } = readParts(document.value, options.rotators);
   const vaults = locateVaults(parts, options.vaultUrls ?? new Map());
   const all = [...problems, ...crossCheck(parts), ...vaults.problems];
-  const secrets = parts.secrets.filter(isBound);
   if (!parts.whole || all.length > 0) throw invalid(locate(all, document), options.file);
-  return compile(text, parts.whole, vaults.found, secrets);
+  return compile(text, parts.whole, vaults.found, parts.secrets);
 }
 
 function locateVaults({ vaults = [], cloud }: PolicyParts, customUrls: ReadonlyMap<string, string>) {
@@ -71,8 +70,4 @@ function invalid(findings: readonly Finding[], file: string): Fault {
   const lines = sorted.map(({ line, column, text }) => `  ${file}:${line}:${column}: ${text}`);
   const count = lines.length === 1 ? "a problem" : `${lines.length} problems`;
   return new Fault("invalid-policy", `the policy has ${count}:\n${lines.join("\n")}`);
-}
-
-function isBound(secret: SecretPart): secret is SecretPart & { readonly rotator: BoundRotator } {
-  return secret.rotator !== undefined;
 }

@@ -2,7 +2,10 @@ import type { GroupId } from "../azure/container-instances.ts";
 import type { Policy, SecretPolicy, VaultPolicy } from "./policy.ts";
 import { isWithin, normaliseId, parseResourceId, resourceTypes } from "./resource-id.ts";
 
-/** Key Vault compares vault and secret names without regard to case, so this does too. `vault` is the short name. */
+/**
+ * The secret to be rotated for this name: itself, or the one it is derived from. Key Vault compares vault and secret
+ * names without regard to case, so this does too. `vault` is the short name.
+ */
 export function findSecret(policy: Policy, vault: string, name: string): SecretPolicy | undefined {
   return findSecretByKey(policy, `${vault}/${name}`);
 }
@@ -10,7 +13,12 @@ export function findSecret(policy: Policy, vault: string, name: string): SecretP
 /** @param key `vault/name` */
 export function findSecretByKey(policy: Policy, key: string): SecretPolicy | undefined {
   const wanted = key.toLowerCase();
-  return policy.secrets.find((secret) => secret.key.toLowerCase() === wanted);
+  return policy.secrets.find((secret) => namesOf(secret).includes(wanted));
+}
+
+/** Of the secret and of all that is derived from it. */
+function namesOf({ key, children }: SecretPolicy): string[] {
+  return [key, ...children.map((child) => child.key)].map((name) => name.toLowerCase());
 }
 
 /** By its short name. */
@@ -26,14 +34,16 @@ export function findVaultById(policy: Policy, id: string): VaultPolicy | undefin
 }
 
 /** The groups that the policy names as dependents of this secret; discovered ones are not among them. */
-export function namedGroups(secret: SecretPolicy): GroupId[] {
+export function namedGroups(secret: Pick<SecretPolicy, "dependents">): GroupId[] {
   return secret.dependents.flatMap((dependent) => (dependent.kind === "group" ? [dependent.group] : []));
 }
 
-/** The secrets that name this group as a dependent. */
+/** The secrets that name this group as a dependent, or from which one is derived that does. */
 export function secretsNaming(policy: Policy, group: GroupId): SecretPolicy[] {
   const wanted = normaliseId(group);
-  return policy.secrets.filter((secret) => namedGroups(secret).includes(wanted));
+  return policy.secrets.filter((secret) =>
+    [secret, ...secret.children].some((each) => namedGroups(each).includes(wanted)),
+  );
 }
 
 /**

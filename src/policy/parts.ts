@@ -25,7 +25,7 @@ export interface SecretPart {
   /** `vault/name` in lower case: Key Vault compares names without regard to case. */
   readonly key: string;
   readonly entry: SecretEntry;
-  /** Absent if the rotator is unknown or refuses the target. */
+  /** Absent if the rotator is unknown or refuses the target, and where the secret is derived. */
   readonly rotator: BoundRotator | undefined;
 }
 
@@ -61,6 +61,13 @@ function bindSecret(
   problems: Problem[],
 ): SecretPart {
   const secret = { path, entry, key: `${entry.vault}/${entry.name}`.toLowerCase() };
+  if (entry.from !== undefined) return { ...secret, rotator: undefined };
+  if (entry.rotator === undefined) {
+    const text =
+      "missing; expected text of 1 to 64 characters, or from: the secret that this one is built from";
+    problems.push({ path: [...path, "rotator"], text });
+    return { ...secret, rotator: undefined };
+  }
   const rotator = rotators.find(({ id }) => id === entry.rotator);
   if (!rotator) {
     const known = rotators.map(({ id }) => id).join(", ");

@@ -1,6 +1,6 @@
 import type { GroupId } from "../azure/container-instances.ts";
 import type { Millis } from "../clock.ts";
-import type { BoundRotator } from "../rotators/rotator.ts";
+import type { BoundRotator, SasGrant } from "../rotators/rotator.ts";
 
 /** The policy after every check: durations in milliseconds, references resolved, rotators bound. Frozen. */
 export interface Policy {
@@ -64,6 +64,15 @@ export interface SecretPolicy {
   /** `false`: the old credential is left alive at the provider (its version is still disabled). */
   readonly retire: boolean;
   readonly dependents: readonly DependentPolicy[];
+  /** Everything that is derived from it, directly or not: parents before their children. */
+  readonly children: readonly DerivedPolicy[];
+}
+
+/** A secret that is built from another one, and rebuilt whenever that one changes. */
+export interface DerivedPolicy
+  extends Pick<SecretPolicy, "key" | "vault" | "name" | "template" | "contentType" | "dependents"> {
+  /** `{password}` is a signature made with the parent's key, instead of the key. */
+  readonly sas: SasGrant | undefined;
 }
 
 /** A group named by the policy, or all groups in scope whose tag names the secret. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Duration, PositiveDuration } from "./duration.ts";
 import { normaliseId, parseResourceId, resourceTypes } from "./resource-id.ts";
+import { Sas } from "./sas.ts";
 
 /** For rules over several keys: what cannot be read has been told already. */
 const whenRead = { when: ({ issues }: z.core.ParsePayload) => issues.length === 0 };
@@ -155,6 +156,9 @@ export type Dependent = z.infer<typeof Dependent>;
 const secretName =
   "expected 1 to 118 letters, digits or hyphens (Key Vault takes 127, and --pending must fit behind it)";
 
+const parentName = "expected the name of another secret, or vault/name";
+
+/** Either with `rotator`, or derived from another one with `from`; which keys go together is checked across the file. */
 export const SecretEntry = section({
   vault: text(24).describe("Short name of one of the vaults."),
   name: z
@@ -164,7 +168,15 @@ export const SecretEntry = section({
       (name) => !/--pending$/i.test(name),
       "expected a name that does not end in --pending: candidates are kept there",
     ),
-  rotator: text(64).describe("The rotator that makes its credentials."),
+  rotator: text(64).optional().describe("The rotator that makes its credentials."),
+  from: z
+    .string(parentName)
+    .regex(/^(?:[0-9a-zA-Z-]{3,24}\/)?[0-9a-zA-Z-]{1,118}$/, parentName)
+    .optional()
+    .describe("Instead of a rotator: the secret from which this one is built, whenever that one changes."),
+  sas: Sas.optional().describe(
+    "With from: {password} is a shared access signature made with the parent's key.",
+  ),
   target: z
     .record(z.string(), z.unknown(), "expected a map")
     .default({})
@@ -178,7 +190,7 @@ export const SecretEntry = section({
   contentType: lifetime.contentType.optional(),
   retire: lifetime.retire.optional(),
   dependents: z.array(Dependent, "expected a list of dependents").default([]),
-});
+}).meta({ anyOf: [{ required: ["rotator"] }, { required: ["from"] }] });
 export type SecretEntry = z.infer<typeof SecretEntry>;
 
 const clouds = ["public", "usgovernment", "china", "custom"] as const;

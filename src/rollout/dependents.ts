@@ -21,9 +21,12 @@ export interface RolloutPorts {
   readonly clock: Clock;
 }
 
+/** A secret, or one that is derived from it. */
+type Reader = Pick<SecretPolicy, "key" | "name" | "dependents">;
+
 /** The policy's groups in its order, then the discovered ones that it does not name; only in scope, never ourselves. */
 export async function resolveDependents(
-  secret: SecretPolicy,
+  secret: Reader,
   { policy, groups }: RolloutPorts,
   signal: AbortSignal,
 ): Promise<Dependent[]> {
@@ -48,7 +51,7 @@ export async function resolveDependents(
 
 /** Which gating dependents are not confirmed on this version. */
 export async function unconfirmedDependents(
-  secret: SecretPolicy,
+  secret: Reader,
   publication: Publication,
   ports: RolloutPorts,
   signal: AbortSignal,
@@ -70,7 +73,7 @@ export function dependentsDigest(dependents: readonly Dependent[]): string {
 }
 
 /** A group's tag lists the secrets it reads: `orders-db`, or `prod-kv/orders-db`, separated by commas or blanks. */
-function names(value: string | undefined, secret: SecretPolicy): boolean {
+function names(value: string | undefined, secret: Reader): boolean {
   const listed = (value ?? "").toLowerCase().split(/[\s,;]+/);
   return listed.includes(secret.name.toLowerCase()) || listed.includes(secret.key.toLowerCase());
 }

@@ -92,7 +92,7 @@ function restartOf({ group, needs }: Order, { skew }: Rules): Restart {
   return {
     group,
     startedAfter: Math.max(...needs.map(({ publishedAt }) => publishedAt)) + skew,
-    secrets: needs.map(({ secret }) => secret),
+    secrets: [...new Set(needs.map(({ secret }) => secret))],
   };
 }
 

@@ -1,11 +1,15 @@
 import type { KeyVault, SecretListing, Vaults } from "../azure/key-vault.ts";
-import type { SecretPolicy } from "../policy/policy.ts";
+import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
+import { lookAtChildren } from "../rotation/children.ts";
 import { lineageOf, restoredBy } from "../rotation/lineage.ts";
+import { behind } from "../rotation/next-child.ts";
+import { observe } from "../rotation/observe.ts";
+import { published } from "../rotation/observed.ts";
 import { readRecord } from "../rotation/record.ts";
 import { rotationId } from "../rotation/rotation-id.ts";
 import { type RolloutPorts, resolveDependents } from "./dependents.ts";
 import { groupFacts } from "./evidence.ts";
-import type { Fleet, GroupFacts, Need } from "./state.ts";
+import type { Fleet, GroupFacts, Need, Publication } from "./state.ts";
 
 export interface SurveyPorts extends RolloutPorts {
   readonly vaults: Vaults;
@@ -16,7 +20,9 @@ export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<F
   const needs: Need[] = [];
   for (const [name, vault] of ports.vaults) {
     const mine = ports.policy.secrets.filter(
-      (secret) => secret.vault.name === name && secret.dependents.length > 0,
+      (secret) =>
+        secret.vault.name === name &&
+        [secret, ...secret.children].some(({ dependents }) => dependents.length > 0),
     );
     if (mine.length === 0) continue;
     const listed = await listingsOf(vault, signal);
@@ -60,15 +66,33 @@ async function needsOf(
   // Before the next rotation of a version that is not the first, its dependents are brought onto that version.
   const asked = intent?.mode === "roll" || (intent?.mode === "routine" && versions.length > 1);
   if (!asked && (lineage === "foreign" || state !== "published")) return [];
-  const dependents = await resolveDependents(secret, ports, signal);
-  return dependents.map(({ group, gate, after }) => ({
-    group,
-    gate,
-    after,
-    secret: secret.key,
-    rotation,
-    publishedAt: latest.createdAt,
-    restored: restoredBy(latest, versions),
-    urgent: hold?.leaked === true || intent?.mode === "compromised",
-  }));
+  const children = await derivedFrom(secret, ports, signal);
+  // Published means all of them: who reads two of them is restarted once.
+  if (!children) return [];
+  const own = { publishedAt: latest.createdAt, restored: restoredBy(latest, versions) };
+  const urgent = hold?.leaked === true || intent?.mode === "compromised";
+  const needs: Need[] = [];
+  for (const { policy, publication } of [{ policy: secret, publication: own }, ...children]) {
+    // Under the name of the secret that is rotated: it is confirmed when all that is derived from it is.
+    const about = { ...publication, secret: secret.key, rotation, urgent };
+    for (const { group, gate, after } of await resolveDependents(policy, ports, signal))
+      needs.push({ group, gate, after, ...about });
+  }
+  return needs;
+}
+
+/** `undefined` as long as one of them is not published yet. */
+async function derivedFrom(
+  secret: SecretPolicy,
+  ports: SurveyPorts,
+  signal: AbortSignal,
+): Promise<{ policy: DerivedPolicy; publication: Publication }[] | undefined> {
+  if (secret.children.length === 0) return [];
+  const observed = await lookAtChildren(
+    secret,
+    await observe(secret, undefined, ports, signal),
+    ports,
+    signal,
+  );
+  return behind(observed.facts) ? undefined : published(observed);
 }

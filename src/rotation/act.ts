@@ -6,6 +6,7 @@ import type { SecretPolicy } from "../policy/policy.ts";
 import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
+import { closeChildren, publishChild } from "./act-children.ts";
 import type { Action } from "./action.ts";
 import {
   type Observed,
@@ -14,7 +15,7 @@ import {
   pendingName,
   rotatorContext,
   vaultOf,
-} from "./observe.ts";
+} from "./observed.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { credentialOf, held, type Scene } from "./scene.ts";
 import { changeRecord, dropIntent, settlePending, writeIntent } from "./write-record.ts";
@@ -48,6 +49,8 @@ export async function act(
       return secret.rotator.apply(credentialOf(scene, "latest"), rotatorContext(ports, signal));
     case "publish":
       return publish(scene, action.rotation);
+    case "publish-child":
+      return publishChild(scene, action.child);
     case "settle-pending":
       return settlePending(scene);
     case "reopen-pending":
@@ -176,6 +179,7 @@ async function close(scene: Scene): Promise<void> {
   const { secret, observed, ports, signal } = scene;
   const vault = vaultOf(secret, ports.vaults);
   const { replaced } = observed.facts;
+  await closeChildren(scene);
   if (replaced?.enabled) await vault.update(secret.name, replaced.version, { enabled: false }, signal);
   await changeRecord(scene, (record) => ({
     ...record,

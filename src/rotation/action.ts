@@ -6,7 +6,7 @@ import type { Observation } from "./state.ts";
 
 /** One step, what still has to be looked at, when to look again, or who has to decide. */
 export type Action =
-  | { readonly kind: "look"; readonly at: "provider" | "dependents" }
+  | { readonly kind: "look"; readonly at: "provider" | "children" | "dependents" }
   | { readonly kind: "write-intent"; readonly mode: Mode }
   | { readonly kind: "park"; readonly slot: string; readonly rotation: string }
   | { readonly kind: "mint"; readonly slot: string; readonly rotation: string }
@@ -15,6 +15,8 @@ export type Action =
   | { readonly kind: "reopen-pending"; readonly rotation: string }
   | { readonly kind: "repair"; readonly rotation: string }
   | { readonly kind: "settle-pending"; readonly rotation: string }
+  /** Builds a derived secret (`vault/name`) from the latest version. */
+  | { readonly kind: "publish-child"; readonly child: string }
   | { readonly kind: "roll"; readonly groups: readonly string[] }
   | { readonly kind: "revoke"; readonly credentialId: string }
   | { readonly kind: "close" }

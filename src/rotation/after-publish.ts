@@ -1,5 +1,6 @@
 import type { Timestamp } from "../clock.ts";
 import { type Action, pause, type Rules, stop } from "./action.ts";
+import { oddChild, rebuild } from "./next-child.ts";
 import type { Observation, ReadableLatest } from "./state.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
@@ -10,9 +11,13 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: R
   if (provider.latest === "unknown") return pause(seen);
   if (provider.latest === "refused") return repair(seen, rotation, rules);
   if (pending.kind === "parked" && pending.rotation === rotation) return { kind: "settle-pending", rotation };
+  const child = rebuild(seen);
+  if (child) return child;
   if (!dependents) return { kind: "look", at: "dependents" };
   const late = isLeaked(latest) && seen.now >= leakedSince(latest) + rules.deadline;
   if (dependents.unconfirmed.length > 0 && !late) return notConfirmed(seen, latest, dependents.unconfirmed);
+  const odd = late ? undefined : oddChild(seen, rules);
+  if (odd) return odd;
   const retireAt = overlapEnd(latest, rules);
   if (seen.now < retireAt) return { kind: "wait", until: retireAt, reason: "overlap" };
   return retire(seen, latest, rules);

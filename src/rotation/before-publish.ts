@@ -1,4 +1,5 @@
 import { type Action, pause, type Rules, stop } from "./action.ts";
+import { oddChild, rebuild } from "./next-child.ts";
 import type { Observation, Pending, ReadableLatest } from "./state.ts";
 
 /** A candidate that was refused this often is made anew. */
@@ -47,12 +48,15 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
  * nobody, and of what was taken back nobody needs an overlap.
  */
 function stillInUse(
-  { dependents, now }: Observation,
+  seen: Observation,
   { first, record, createdAt }: ReadableLatest,
   { rotator, overlap }: Rules,
 ): Action | undefined {
   const takesTurns = rotator.overlap === "dual" && rotator.slots.length > 0;
   if (first || !takesTurns || record.intent?.mode === "compromised") return undefined;
+  const child = rebuild(seen);
+  if (child) return child;
+  const { dependents, now } = seen;
   if (!dependents) return { kind: "look", at: "dependents" };
   if (dependents.unconfirmed.length > 0) return { kind: "roll", groups: dependents.unconfirmed };
   const until = createdAt + (record.restores === undefined ? overlap : 0);
@@ -86,12 +90,18 @@ function isYoung({ pending, now }: Observation, { rotator }: Rules): boolean {
 function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
   const { provider } = seen;
   if (provider?.latest === "unknown") return pause(seen);
-  if (latest.lineage === "ours" || provider?.latest === "accepted") return undefined;
+  if (latest.lineage === "ours" || provider?.latest === "accepted") return derives(seen, latest, rules);
   return stop(
     "cannot-adopt",
     `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
       "store a value that works, then ask again",
   );
+}
+
+/** What could not be derived from the new value is told before there is one; a leak is not waited with for that. */
+function derives(seen: Observation, { record }: ReadableLatest, rules: Rules): Action | undefined {
+  if (record.intent?.mode === "compromised") return undefined;
+  return seen.children ? oddChild(seen, rules) : { kind: "look", at: "children" };
 }
 
 /** Parked by this rotation, for the slot that is free now, and not the value that is latest already. */

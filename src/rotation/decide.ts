@@ -1,8 +1,12 @@
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Action } from "./action.ts";
+import { lookAtChildren } from "./children.ts";
 import { nextAction } from "./next-action.ts";
-import { type Observed, type RotationPorts, lookAtDependents, lookAtProvider, observe } from "./observe.ts";
+import { lookAtDependents, lookAtProvider, observe } from "./observe.ts";
+import type { Observed, RotationPorts } from "./observed.ts";
 import type { Request } from "./state.ts";
+
+const looks = { provider: lookAtProvider, children: lookAtChildren, dependents: lookAtDependents };
 
 /** What to do now about one secret, and the look it was decided on. Looks only as far as the decision needs. */
 export async function lookAndDecide(
@@ -16,7 +20,6 @@ export async function lookAndDecide(
   for (;;) {
     const action = nextAction(observed.facts, rules);
     if (action.kind !== "look") return { observed, action };
-    const look = action.at === "provider" ? lookAtProvider : lookAtDependents;
-    observed = await look(secret, observed, ports, signal);
+    observed = await looks[action.at](secret, observed, ports, signal);
   }
 }

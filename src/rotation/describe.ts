@@ -1,4 +1,6 @@
 import type { Action } from "./action.ts";
+import { isOpenPublished } from "./next-action.ts";
+import type { Observation } from "./state.ts";
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 type Description = readonly [step: string, text: string];
@@ -16,6 +18,7 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   ],
   repair: () => ["repaired", "provider set to the published value again"],
   "settle-pending": () => ["proven", "published version proven; parked copy disabled"],
+  "publish-child": ({ child }) => ["derived", `${child} built from the latest version and published`],
   roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
   revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
   close: () => ["retired", "old version disabled; rotation closed"],
@@ -52,4 +55,13 @@ function idleText({ reason, until }: Of<"idle">): string {
 function iso(at: number): string {
   // A year beyond what dates can hold comes from an expiry somebody set absurdly far away.
   return Math.abs(at) > 8.64e15 ? "the end of time" : new Date(at).toISOString();
+}
+
+/** The rotation an action belongs to: the open one, or the one that would replace latest. */
+export function rotationOf({ latest }: Observation, action: Action): string {
+  if ("rotation" in action) return action.rotation;
+  if (latest.kind !== "readable") return "";
+  return isOpenPublished(latest) || !latest.record.intent
+    ? (latest.record.rotation ?? latest.rotation)
+    : latest.rotation;
 }

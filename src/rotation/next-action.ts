@@ -2,6 +2,7 @@ import type { Timestamp } from "../clock.ts";
 import { type Action, type Rules, stop } from "./action.ts";
 import { afterPublish, rollBack } from "./after-publish.ts";
 import { beforePublish, standDown } from "./before-publish.ts";
+import { behind, oddChild, rebuild } from "./next-child.ts";
 import type { Observation, ReadableLatest, Request } from "./state.ts";
 
 /**
@@ -67,7 +68,7 @@ function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Actio
   if (isOpenPublished(latest)) {
     return intent?.mode === "rolling-back" ? rollBack(seen, rules) : afterPublish(seen, latest, rules);
   }
-  if (intent?.mode === "roll" && !startsByItself(seen, latest, rules)) return rollOnly(seen);
+  if (intent?.mode === "roll" && !startsByItself(seen, latest, rules)) return rollOnly(seen, rules);
   if (intent?.mode === "routine" || intent?.mode === "compromised") return beforePublish(seen, latest, rules);
   return atRest(seen, latest, rules);
 }
@@ -94,6 +95,11 @@ function startsByItself(seen: Observation, latest: ReadableLatest, rules: Rules)
 
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   if (startsByItself(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
+  if (!seen.children) return { kind: "look", at: "children" };
+  // Rebuilt as after a new version that somebody stored: with the restarts that this needs.
+  if (behind(seen)) return { kind: "write-intent", mode: "roll" };
+  const odd = oddChild(seen, rules);
+  if (odd) return odd;
   const { request } = seen;
   const newer = request?.trigger === "manual" && request.version !== latest.version;
   if (newer) {
@@ -107,8 +113,10 @@ function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action
   return { kind: "idle", until, reason: until <= seen.now ? "not-asked" : "not-due" };
 }
 
-function rollOnly(seen: Observation): Action {
+function rollOnly(seen: Observation, rules: Rules): Action {
+  const child = rebuild(seen);
+  if (child) return child;
   if (!seen.dependents) return { kind: "look", at: "dependents" };
   if (seen.dependents.unconfirmed.length > 0) return { kind: "roll", groups: seen.dependents.unconfirmed };
-  return { kind: "close" };
+  return oddChild(seen, rules) ?? { kind: "close" };
 }

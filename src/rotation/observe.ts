@@ -1,68 +1,34 @@
-import type { ContainerGroups } from "../azure/container-instances.ts";
-import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../azure/key-vault.ts";
-import type { Clock } from "../clock.ts";
-import { Fault, isFault } from "../errors.ts";
-import type { Policy, SecretPolicy } from "../policy/policy.ts";
+import type { KeyVault, SecretVersion, StoredSecret } from "../azure/key-vault.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
 import { unconfirmedDependents } from "../rollout/dependents.ts";
-import type { Acceptance, Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
+import type { Acceptance } from "../rotators/rotator.ts";
+import { parse } from "../rotators/secret-text.ts";
 import { lineageOf, restoredBy } from "./lineage.ts";
+import {
+  type Held,
+  labelOf,
+  type Observed,
+  pendingName,
+  published,
+  readable,
+  type RotationPorts,
+  rotatorContext,
+  vaultOf,
+} from "./observed.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
-import { parse } from "../rotators/secret-text.ts";
 import type { Latest, Observation, Pending, ProviderFacts, Request, VersionFacts } from "./state.ts";
 
-/** What looking and acting need; built in `src/main.ts`. */
-export interface RotationPorts {
-  readonly policy: Policy;
-  readonly vaults: Vaults;
-  readonly providers: Providers;
-  readonly groups: ContainerGroups;
-  readonly clock: Clock;
-}
-
-/** A version whose value we hold while this look lasts. */
-export interface Held {
-  readonly stored: StoredSecret;
-  /** `undefined` if the text does not fit the policy's template. */
-  readonly credential: Credential | undefined;
-}
-
-/** The facts, which decide, and the values, which only `act` touches. */
-export interface Observed {
-  readonly facts: Observation;
-  readonly latest: Held | undefined;
-  readonly pending: Held | undefined;
-  readonly replaced: Held | undefined;
-}
+export type { RotationPorts } from "./observed.ts";
 
 const places = ["latest", "pending", "replaced"] as const;
 type Place = (typeof places)[number];
-
-/** Name of the secret in which a candidate waits until it is published. */
-export function pendingName(name: string): string {
-  return `${name}--pending`;
-}
-
-export function rotatorContext({ providers, clock }: RotationPorts, signal: AbortSignal): RotatorContext {
-  return { providers, now: clock.now(), signal };
-}
-
-/** What the names of our credentials begin with at providers that name them. */
-export function labelOf({ key }: SecretPolicy): string {
-  return `keyturn:${key}`;
-}
-
-export function vaultOf(secret: SecretPolicy, vaults: Vaults): KeyVault {
-  const vault = vaults.get(secret.vault.name);
-  if (!vault) throw new Fault("unknown-vault", `no vault named ${secret.vault.name}`, { secret: secret.key });
-  return vault;
-}
 
 /** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
 export async function observe(
   secret: SecretPolicy,
   request: Request | undefined,
-  ports: RotationPorts,
+  ports: Pick<RotationPorts, "vaults" | "clock">,
   signal: AbortSignal,
 ): Promise<Observed> {
   const vault = vaultOf(secret, ports.vaults);
@@ -77,6 +43,7 @@ export async function observe(
   };
   return {
     ...held,
+    children: [],
     facts: {
       now: ports.clock.now(),
       request,
@@ -84,6 +51,7 @@ export async function observe(
       replaced: facts.from && versionFacts(facts.from, held.replaced),
       pending: pendingFacts(held.pending, held.latest),
       provider: undefined,
+      children: secret.children.length === 0 ? [] : undefined,
       dependents: undefined,
     },
   };
@@ -146,10 +114,10 @@ function withIds(observed: Observed, idOf: (place: Place) => string | undefined)
     pending: pending.kind === "parked" ? { ...pending, ...credentialId("pending") } : pending,
     replaced: replaced && { ...replaced, ...credentialId("replaced") },
   };
-  return { ...held, facts };
+  return { ...observed, ...held, facts };
 }
 
-/** Looks which dependents are confirmed on the latest version. */
+/** Looks which dependents are confirmed on the latest version, and those of its children on theirs. */
 export async function lookAtDependents(
   secret: SecretPolicy,
   observed: Observed,
@@ -159,20 +127,12 @@ export async function lookAtDependents(
   const { latest } = observed.facts;
   if (latest.kind !== "readable") return observed;
   const publication = { publishedAt: latest.createdAt, restored: latest.restored };
-  const dependents = await unconfirmedDependents(secret, publication, ports, signal);
-  return { ...observed, facts: { ...observed.facts, dependents } };
-}
-
-/** A disabled latest is a fact to decide on, not a failure to look. */
-async function readable(
-  read: Promise<StoredSecret | undefined>,
-): Promise<{ stored: StoredSecret | undefined; disabled: boolean }> {
-  try {
-    return { stored: await read, disabled: false };
-  } catch (error) {
-    if (isFault(error, "secret-disabled")) return { stored: undefined, disabled: true };
-    throw error;
-  }
+  const found = [await unconfirmedDependents(secret, publication, ports, signal)];
+  for (const { policy, publication: each } of published(observed))
+    found.push(await unconfirmedDependents(policy, each, ports, signal));
+  const unconfirmed = [...new Set(found.flatMap((each) => each.unconfirmed))];
+  const confirmed = found.reduce((sum, each) => sum + each.confirmed, 0);
+  return { ...observed, facts: { ...observed.facts, dependents: { unconfirmed, confirmed } } };
 }
 
 async function readLineage(

@@ -2,7 +2,7 @@ import type { StoredSecret } from "../azure/key-vault.ts";
 import { Fault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Credential } from "../rotators/rotator.ts";
-import type { Held, Observed, RotationPorts } from "./observe.ts";
+import type { Held, Observed, RotationPorts } from "./observed.ts";
 
 /** What one act works on. */
 export interface Scene {

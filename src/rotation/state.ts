@@ -5,7 +5,7 @@ import type { VersionRecord } from "./record.ts";
 
 /**
  * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and
- * are always there; `provider` and `dependents` are looked at only when the decision needs them.
+ * are always there; `provider`, `children` and `dependents` are looked at only when the decision needs them.
  */
 export interface Observation {
   readonly now: Timestamp;
@@ -16,6 +16,8 @@ export interface Observation {
   readonly replaced: VersionFacts | undefined;
   readonly pending: Pending;
   readonly provider: ProviderFacts | undefined;
+  /** What is derived from this secret, parents before their children. Nothing to look at where there is none. */
+  readonly children: readonly ChildFacts[] | undefined;
   readonly dependents: DependentFacts | undefined;
 }
 
@@ -93,8 +95,19 @@ export interface ProviderFacts {
   readonly orphans: readonly string[];
 }
 
+/** A secret that is derived from this one. */
+export interface ChildFacts {
+  /** `vault/name` */
+  readonly key: string;
+  /**
+   * `current`: its text is what follows from the parent's latest version. `behind`: it followed from an earlier one, or
+   * expires too soon. `foreign`: somebody else wrote it. `unknown`: the parent's text holds no credential to derive from.
+   */
+  readonly state: "current" | "behind" | "missing" | "disabled" | "foreign" | "unknown";
+}
+
 export interface DependentFacts {
-  /** Ids of gating groups that are not confirmed on the latest version. */
+  /** Ids of gating groups, of this secret and of its children, that are not confirmed on the latest version. */
   readonly unconfirmed: readonly string[];
   readonly confirmed: number;
 }

@@ -2,10 +2,12 @@ import type { Timestamp } from "../clock.ts";
 import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { describeAction } from "./describe.ts";
+import { lookAtChildren } from "./children.ts";
 import { lookAndDecide } from "./decide.ts";
 import type { Action } from "./action.ts";
 import { dueAt } from "./next-action.ts";
-import type { Observed, RotationPorts } from "./observe.ts";
+import type { Child, Observed, RotationPorts } from "./observed.ts";
+import type { ChildFacts } from "./state.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */
 export interface SecretStatus {
@@ -21,6 +23,17 @@ export interface SecretStatus {
   readonly rotation: string | undefined;
   /** One sentence: the next step, or what it waits for. */
   readonly next: string;
+  /** What is derived from it, as it stands with the latest version. */
+  readonly derived?: readonly DerivedStatus[];
+}
+
+export interface DerivedStatus {
+  /** `vault/name` */
+  readonly secret: string;
+  readonly state: ChildFacts["state"];
+  readonly version: string | undefined;
+  readonly createdAt: Timestamp | undefined;
+  readonly expiresAt: Timestamp | undefined;
 }
 
 /** Looks at one secret and decides as the worker would, without acting. */
@@ -31,7 +44,10 @@ export async function statusOf(
 ): Promise<SecretStatus> {
   try {
     const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
-    return row(secret, observed, action);
+    if (secret.children.length === 0) return row(secret, observed, action);
+    // Not every decision needs this look.
+    const { children } = await lookAtChildren(secret, observed, ports, signal);
+    return { ...row(secret, observed, action), derived: children.map(derivedRow) };
   } catch (error) {
     const { code, message } = toFault(error);
     return { ...nothing(secret), state: "unreachable", next: `${code}: ${message}` };
@@ -53,6 +69,11 @@ function row(secret: SecretPolicy, { facts }: Observed, action: Action): SecretS
     rotation: record.rotation,
     next,
   };
+}
+
+function derivedRow({ policy, state, stored }: Child): DerivedStatus {
+  const { version, createdAt, expiresAt } = stored ?? {};
+  return { secret: policy.key, state, version, createdAt, expiresAt };
 }
 
 function stateOf(action: Action): SecretStatus["state"] {

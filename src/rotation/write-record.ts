@@ -1,9 +1,9 @@
 import type { FaultCode } from "../errors.ts";
-import { pendingName, vaultOf } from "./observe.ts";
+import { pendingName, vaultOf } from "./observed.ts";
 import { type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { held, type Scene } from "./scene.ts";
 
-/** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. */
+/** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
 export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
   const { observed, ports } = scene;
   const requestId = observed.facts.request?.requestId ?? "look";
@@ -11,7 +11,7 @@ export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
   await changeRecord(scene, (record) => ({
     ...record,
     intent,
-    hold: record.hold?.leaked ? { leaked: true } : undefined,
+    hold: mode === "roll" ? record.hold : record.hold?.leaked ? { leaked: true } : undefined,
   }));
 }
 

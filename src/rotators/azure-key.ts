@@ -7,6 +7,7 @@ import {
   keyedResource,
   knownTypes,
 } from "../providers/azure-keys/keyed-resource.ts";
+import { createSignSas } from "../providers/azure-keys/storage-sas.ts";
 import { SecretValue } from "../secret-value.ts";
 import { type Acceptance, type Credential, defineRotator } from "./rotator.ts";
 
@@ -60,6 +61,10 @@ export const azureKey = defineRotator<Target>({
     ...fieldsOf(resourceOf(target), cloud),
     ...(target.host && { host: target.host }),
   }),
+  signs(target) {
+    const { kind, names } = resourceOf(target);
+    return kind.dataPlane === "storage" ? createSignSas(names[0] ?? "") : undefined;
+  },
   async look(target, known, { providers: { azureKeys }, signal }) {
     const listed = await azureKeys.list(resourceOf(target), signal);
     const found = known.map((credential) => keyOf(target, listed, credential));

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { AzureKeys } from "../providers/azure-keys/azure-keys.ts";
+import type { SasGrant, SignSas } from "../providers/azure-keys/storage-sas.ts";
 import type { RandomInt } from "../providers/passwords.ts";
 import type { HttpEndpoint } from "../providers/http-endpoint.ts";
 import type { MariaDb } from "../providers/mariadb.ts";
@@ -51,7 +52,7 @@ export interface Providers {
   readonly graph: Graph;
 }
 
-export type { RandomInt };
+export type { RandomInt, SasGrant, SignSas };
 
 export interface RotatorContext {
   readonly providers: Providers;
@@ -103,6 +104,8 @@ interface Common<T> {
   readonly template: string | ((target: T) => string);
   /** Names usable in a template besides `{password}`; those that follow from target, credential id and cloud. */
   fields(target: T, credentialId: string, cloud: CloudName): Readonly<Record<string, string>>;
+  /** Signs with a credential of this target, for secrets derived from it; absent or `undefined` where nothing is signed. */
+  signs?(target: T): SignSas | undefined;
   /** Which credentials exist, and which of the known ones are accepted. Changes nothing. */
   look(target: T, known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
   /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
@@ -120,6 +123,8 @@ export interface BoundRotator {
   readonly slots: readonly string[];
   readonly owns: readonly string[];
   readonly template: string;
+  /** Absent: nothing can be signed with its credentials. */
+  readonly signs?: SignSas | undefined;
   fields(credentialId: string): Readonly<Record<string, string>>;
   choose(slot: string, random: RandomInt): Credential;
   look(known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
@@ -160,6 +165,7 @@ function bind<T>(rotator: RotatorDefinition<T>, target: T, cloud: CloudName): Bo
     overlap: rotator.overlap(target),
     slots: rotator.slots(target),
     owns: rotator.owns(target),
+    signs: rotator.signs?.(target),
     fields: (credentialId) => rotator.fields(target, credentialId, cloud),
     ...makingOf(rotator, target),
     look: (known, context) => rotator.look(target, known, context),

@@ -43,6 +43,19 @@ const login = defineRotator<z.infer<typeof Login>>({
   fields: ({ host }, username) => ({ host, username }),
 });
 
+/** Its values sign. */
+const signer = defineRotator<object>({
+  ...idle,
+  id: "signer",
+  target: z.strictObject({}),
+  template: "{password}",
+  overlap: () => "dual",
+  slots: () => [],
+  owns: () => [],
+  fields: () => ({ account: "orders" }),
+  signs: () => (_grant, key) => new SecretValue(`signed with ${key.reveal()}`),
+});
+
 const plain = defineRotator<{ length?: number | undefined }>({
   ...idle,
   id: "plain",
@@ -54,7 +67,7 @@ const plain = defineRotator<{ length?: number | undefined }>({
   fields: () => ({}),
 });
 
-export const rotators: readonly Rotator[] = [login, plain];
+export const rotators: readonly Rotator[] = [login, plain, signer];
 
 export const defaultSecret = `
   - vault: prod-kv

@@ -13,7 +13,8 @@ test("the JSON schema describes the file as it is written, defaults left out", (
       secrets: {
         type: "array",
         items: {
-          required: ["vault", "name", "rotator"],
+          required: ["vault", "name"],
+          anyOf: [{ required: ["rotator"] }, { required: ["from"] }],
           properties: {
             name: { pattern: "^[0-9a-zA-Z-]{1,118}$" },
             dependents: {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../src/rotation/next-action.ts";
-import type { Observation, ProviderFacts, ReadableLatest } from "../../src/rotation/state.ts";
+import type { ChildFacts, Observation, ProviderFacts, ReadableLatest } from "../../src/rotation/state.ts";
 import { aRule, day, hour } from "./rules.ts";
 
 const now = Date.UTC(2026, 10, 21);
@@ -27,7 +27,7 @@ function latest(change: Partial<ReadableLatest> = {}): ReadableLatest {
 
 function seen(change: Partial<Observation> = {}): Observation {
   const nothing = { request: undefined, replaced: undefined, provider: undefined, dependents: undefined };
-  return { now, latest: latest(), pending: { kind: "none" }, ...nothing, ...change };
+  return { now, latest: latest(), pending: { kind: "none" }, children: [], ...nothing, ...change };
 }
 
 const works: ProviderFacts = {
@@ -490,6 +490,82 @@ describe("a rotation that went wrong", () => {
     });
     expect(nextAction({ ...ready, pending: { ...parked, refusals: 2 } }, dual).kind).toBe("publish");
     expect(nextAction({ ...ready, pending: { ...parked, refusals: 3 } }, dual).kind).toBe("park");
+  });
+});
+
+describe("what is derived from a secret", () => {
+  type State = ChildFacts["state"];
+  const children = (...states: State[]) => states.map((state, at) => ({ key: `prod-kv/child-${at}`, state }));
+  const open = seen({ latest: published, replaced, provider: { ...works, replaced: "accepted" } });
+
+  test("is looked at once its parent is published and proven, before anybody is restarted", () => {
+    const unseen = { ...open, children: undefined };
+    expect(nextAction({ ...unseen, provider: undefined }, dual)).toMatchObject({ at: "provider" });
+    expect(nextAction({ ...unseen, pending: parked }, dual).kind).toBe("settle-pending");
+    expect(nextAction(unseen, dual)).toEqual({ kind: "look", at: "children" });
+    expect(nextAction({ ...unseen, children: children("current") }, dual)).toEqual({
+      kind: "look",
+      at: "dependents",
+    });
+  });
+
+  test.each<[State, State]>([
+    ["behind", "behind"],
+    ["missing", "behind"],
+    ["behind", "foreign"],
+  ])("is built in order: the first that is %s comes first", (first, second) => {
+    const next = nextAction({ ...open, children: children("current", first, second) }, dual);
+    expect(next).toEqual({ kind: "publish-child", child: "prod-kv/child-1" });
+  });
+
+  test.each<[State, string]>([
+    ["foreign", "cannot-adopt"],
+    ["disabled", "secret-disabled"],
+    ["unknown", "cannot-adopt"],
+  ])("keeps the old credential alive while one is %s, but the others are rolled", (state, code) => {
+    const odd = { ...open, children: children("current", state) };
+    const unconfirmed = { ...odd, dependents: { unconfirmed: ["/g/one"], confirmed: 0 } };
+    expect(nextAction(unconfirmed, dual)).toMatchObject({ kind: "roll" });
+    const stopped = nextAction({ ...odd, dependents: confirmed }, dual);
+    expect(stopped).toMatchObject({ kind: "stop", code });
+    expect(stopped.kind === "stop" && stopped.question).toContain("prod-kv/child-1");
+  });
+
+  test("does not keep a leaked credential alive beyond the deadline", () => {
+    const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
+    const odd = { ...open, latest: leaked, children: children("foreign"), dependents: confirmed };
+    expect(nextAction({ ...odd, now: leaked.createdAt + 1 }, dual).kind).toBe("stop");
+    expect(nextAction({ ...odd, now: leaked.createdAt + dual.deadline }, dual).kind).toBe("revoke");
+  });
+
+  test("is asked about before there is a candidate, unless the value is leaked", () => {
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    expect(nextAction({ ...ready, children: undefined }, dual)).toEqual({ kind: "look", at: "children" });
+    expect(nextAction({ ...ready, children: children("behind", "missing") }, dual).kind).toBe("park");
+    const odd = { ...ready, children: children("foreign") };
+    expect(nextAction(odd, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
+    expect(nextAction({ ...odd, pending: parked }, dual).kind).toBe("apply");
+    const leak = latest({ record: { intent: { ...intent, mode: "compromised" } } });
+    expect(nextAction({ ...odd, latest: leak }, dual).kind).toBe("park");
+  });
+
+  test("follows a parent that somebody else wrote, before its readers are restarted", () => {
+    const stored = latest({ record: { intent: { ...intent, mode: "roll" } }, expiresAt: now + 90 * day });
+    const rolling = seen({ latest: stored, children: children("behind") });
+    expect(nextAction({ ...rolling, children: undefined }, dual)).toMatchObject({ at: "children" });
+    expect(nextAction(rolling, dual).kind).toBe("publish-child");
+    const built = { ...rolling, children: children("current") };
+    expect(nextAction(built, dual)).toEqual({ kind: "look", at: "dependents" });
+    expect(nextAction({ ...built, dependents: confirmed }, dual)).toEqual({ kind: "close" });
+  });
+
+  test("is built at rest too, with the restarts that this needs; what is not due is not rotated for it", () => {
+    const resting = latest({ expiresAt: now + 90 * day });
+    const rebuilt = nextAction(seen({ latest: resting, children: children("missing") }), dual);
+    expect(rebuilt).toEqual({ kind: "write-intent", mode: "roll" });
+    const odd = nextAction(seen({ latest: resting, children: children("foreign") }), dual);
+    expect(odd).toMatchObject({ kind: "stop", code: "cannot-adopt" });
+    expect(nextAction(seen({ latest: resting, children: children("current") }), dual).kind).toBe("idle");
   });
 });
 

@@ -3,6 +3,7 @@ import { azureError, withFaults } from "../http.ts";
 import type { AzureState, HttpService } from "../state.ts";
 import { answerSharedAccess } from "./shared-access.ts";
 import { acceptedKeys } from "./resources.ts";
+import { isGranted } from "./shared-access-signature.ts";
 import type { KeyedResourceState } from "./state.ts";
 
 type Service = (request: Request, resource: KeyedResourceState, state: AzureState) => Response;
@@ -28,7 +29,10 @@ export function createDataPlane(state: AzureState, resource: KeyedResourceState)
   return withFaults(state, "data-plane", async (request) => service(request, resource, state));
 }
 
-/** Shared Key: https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key */
+/**
+ * Shared Key: https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key, or a shared access
+ * signature in the query.
+ */
 function answerStorage(request: Request, resource: KeyedResourceState, { clock }: AzureState): Response {
   const refuse = (code: string) =>
     new Response(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`, {
@@ -36,6 +40,13 @@ function answerStorage(request: Request, resource: KeyedResourceState, { clock }
       headers: { "x-ms-error-code": code, "content-type": "application/xml" },
     });
   if (resource.keysOff) return refuse("KeyBasedAuthenticationNotPermitted");
+  const url = new URL(request.url);
+  if (url.searchParams.has("sig")) {
+    const name = resource.id.split("/").at(-1) ?? "";
+    return isGranted(url, name, acceptedKeys(resource, clock), clock.now())
+      ? new Response("<StorageServiceProperties/>")
+      : refuse("AuthenticationFailed");
+  }
   const [scheme, given = ""] = (request.headers.get("authorization") ?? "").split(" ");
   const account = resource.id.split("/").at(-1) ?? "";
   const [name, signature] = given.split(":");

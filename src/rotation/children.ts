@@ -1,0 +1,108 @@
+import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
+import type { Timestamp } from "../clock.ts";
+import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
+import { render } from "../rotators/secret-text.ts";
+import type { SecretValue } from "../secret-value.ts";
+import { lineageOf, restoredBy } from "./lineage.ts";
+import { dueAt } from "./next-action.ts";
+import { type Child, type Held, type Observed, type RotationPorts, readable, vaultOf } from "./observed.ts";
+import { readRecord } from "./record.ts";
+import { rotationId } from "./rotation-id.ts";
+import type { ChildFacts } from "./state.ts";
+
+/**
+ * The text that follows from one version of the secret it is derived from: computed again, it is the same, which is how
+ * a text is matched to its parent. `undefined` if the parent's text holds no credential.
+ */
+export function textOf(
+  { rotator, validity }: SecretPolicy,
+  { template, sas, key }: Pick<DerivedPolicy, "template" | "sas" | "key">,
+  parent: Held | undefined,
+): SecretValue | undefined {
+  if (!parent?.credential) return undefined;
+  const { credential, stored } = parent;
+  if (!sas) return render(rotator, template, credential);
+  if (!rotator.signs) throw new TypeError(`${key}: nothing signs with the keys of ${rotator.id}`);
+  const value = rotator.signs(sas, credential.value, endOf(stored, validity));
+  return render(rotator, template, { ...credential, value });
+}
+
+function endOf({ expiresAt, createdAt }: SecretVersion, validity: number): Timestamp {
+  return expiresAt ?? createdAt + validity;
+}
+
+/** Looks at everything that is derived from this secret. */
+export async function lookAtChildren(
+  secret: SecretPolicy,
+  observed: Observed,
+  ports: Pick<RotationPorts, "vaults">,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const children: Child[] = [];
+  for (const policy of secret.children) {
+    children.push(await lookAtChild(policy, { secret, observed, ports, signal }));
+  }
+  const facts = children.map(({ policy, state }) => ({ key: policy.key, state }));
+  return { ...observed, children, facts: { ...observed.facts, children: facts } };
+}
+
+interface Family {
+  readonly secret: SecretPolicy;
+  readonly observed: Observed;
+  readonly ports: Pick<RotationPorts, "vaults">;
+  readonly signal: AbortSignal;
+}
+
+async function lookAtChild(policy: DerivedPolicy, family: Family): Promise<Child> {
+  const { ports, signal } = family;
+  const vault = vaultOf(policy, ports.vaults);
+  const { stored, disabled } = await readable(vault.latest(policy.name, signal));
+  const versions = stored ? await vault.versions(policy.name, signal) : [];
+  const restored = stored && restoredBy(stored, versions);
+  const state = disabled ? "disabled" : await stateOf(policy, stored, versions, family);
+  return { policy, state, stored, restored };
+}
+
+async function stateOf(
+  policy: DerivedPolicy,
+  stored: StoredSecret | undefined,
+  versions: readonly SecretVersion[],
+  family: Family,
+): Promise<ChildFacts["state"]> {
+  const { secret, observed } = family;
+  const wanted = textOf(secret, policy, observed.latest);
+  if (!wanted) return "unknown";
+  if (!stored) return "missing";
+  if (stored.value.equals(wanted)) return endsBeforeParent(stored, family) ? "behind" : "current";
+  const before = textOf(secret, policy, observed.replaced);
+  const isKnown = before !== undefined && stored.value.equals(before);
+  return isKnown || (await isOurs(stored, versions, family)) ? "behind" : "foreign";
+}
+
+/** Due although its parent is not: it gets the parent's expiry, so that it is not announced once more. */
+function endsBeforeParent(stored: StoredSecret, { secret, observed }: Family): boolean {
+  const { latest, facts } = observed;
+  if (!latest || stored.expiresAt === undefined) return false;
+  const isDue = ({ createdAt, expiresAt }: SecretVersion) =>
+    dueAt({ createdAt, expiresAt }, secret) <= facts.now;
+  return stored.expiresAt < endOf(latest.stored, secret.validity) && isDue(stored) && !isDue(latest.stored);
+}
+
+/**
+ * Whether keyturn wrote it for an earlier version of the parent: its tags name the rotation of one, and the version
+ * right before it. Tags that somebody has copied forward name another predecessor.
+ */
+async function isOurs(
+  stored: StoredSecret,
+  versions: readonly SecretVersion[],
+  { secret, ports, signal }: Family,
+): Promise<boolean> {
+  const { rotation, from } = readRecord(stored.tags);
+  if (rotation === undefined) return false;
+  const parents = await vaultOf(secret, ports.vaults).versions(secret.name, signal);
+  const rotations = parents.map(({ version }) => rotationId(secret.vault.id, secret.name, version));
+  if (!rotations.includes(rotation)) return false;
+  return from === undefined
+    ? versions.length === 1
+    : lineageOf(stored, versions, () => rotation).lineage === "ours";
+}

@@ -1,0 +1,46 @@
+import { type Action, type Rules, stop } from "./action.ts";
+import type { ChildFacts, Observation } from "./state.ts";
+
+/** The first derived secret that does not hold what follows from latest; parents come before their children. */
+export function behind({ children }: Observation): ChildFacts | undefined {
+  return children?.find(({ state }) => state === "behind" || state === "missing");
+}
+
+/** Builds the derived secrets from latest, one write after the other; nothing once all follow it. */
+export function rebuild(seen: Observation): Action | undefined {
+  if (!seen.children) return { kind: "look", at: "children" };
+  const child = behind(seen);
+  return child && { kind: "publish-child", child: child.key };
+}
+
+/** A derived secret that nobody but a person may touch. */
+export function oddChild({ children = [] }: Observation, { key }: Pick<Rules, "key">): Action | undefined {
+  const odd = children.find(({ state }) => state in questions);
+  const question = odd && questions[odd.state];
+  return question && stop(question.code, question.text(odd.key, key));
+}
+
+type Question = {
+  readonly code: "cannot-adopt" | "secret-disabled";
+  readonly text: (child: string, parent: string) => string;
+};
+
+const questions: { readonly [S in ChildFacts["state"]]?: Question } = {
+  foreign: {
+    code: "cannot-adopt",
+    text: (child, parent) =>
+      `the text of ${child} is not what the policy derives from ${parent}, and keyturn did not write it; ` +
+      "store the text that follows from the parent, or take it out of the policy",
+  },
+  disabled: {
+    code: "secret-disabled",
+    text: (child, parent) =>
+      `the latest version of ${child}, which is derived from ${parent}, is disabled; enable it or store a new one`,
+  },
+  unknown: {
+    code: "cannot-adopt",
+    text: (child, parent) =>
+      `${child} cannot be derived: the text of ${parent} does not fit the policy's template; ` +
+      "correct the template or store a value that fits",
+  },
+};

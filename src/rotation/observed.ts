@@ -1,0 +1,85 @@
+import type { ContainerGroups } from "../azure/container-instances.ts";
+import type { KeyVault, StoredSecret, Vaults } from "../azure/key-vault.ts";
+import type { Clock } from "../clock.ts";
+import { Fault, isFault } from "../errors.ts";
+import type { DerivedPolicy, Policy, SecretPolicy } from "../policy/policy.ts";
+import type { Publication, Restored } from "../rollout/state.ts";
+import type { Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
+import type { ChildFacts, Observation } from "./state.ts";
+
+/** What looking and acting need; built in `src/main.ts`. */
+export interface RotationPorts {
+  readonly policy: Policy;
+  readonly vaults: Vaults;
+  readonly providers: Providers;
+  readonly groups: ContainerGroups;
+  readonly clock: Clock;
+}
+
+/** A version whose value we hold while this look lasts. */
+export interface Held {
+  readonly stored: StoredSecret;
+  /** `undefined` if the text does not fit the policy's template. */
+  readonly credential: Credential | undefined;
+}
+
+/** A derived secret as it stands, held while a look lasts. */
+export interface Child {
+  readonly policy: DerivedPolicy;
+  readonly state: ChildFacts["state"];
+  readonly stored: StoredSecret | undefined;
+  readonly restored: Restored | undefined;
+}
+
+/** The facts, which decide, and the values, which only `act` touches. */
+export interface Observed {
+  readonly facts: Observation;
+  readonly latest: Held | undefined;
+  readonly pending: Held | undefined;
+  readonly replaced: Held | undefined;
+  /** As far as they were looked at. */
+  readonly children: readonly Child[];
+}
+
+/** Name of the secret in which a candidate waits until it is published. */
+export function pendingName(name: string): string {
+  return `${name}--pending`;
+}
+
+export function rotatorContext({ providers, clock }: RotationPorts, signal: AbortSignal): RotatorContext {
+  return { providers, now: clock.now(), signal };
+}
+
+/** What the names of our credentials begin with at providers that name them. */
+export function labelOf({ key }: SecretPolicy): string {
+  return `keyturn:${key}`;
+}
+
+export function vaultOf(secret: Pick<SecretPolicy, "vault" | "key">, vaults: Vaults): KeyVault {
+  const vault = vaults.get(secret.vault.name);
+  if (!vault) throw new Fault("unknown-vault", `no vault named ${secret.vault.name}`, { secret: secret.key });
+  return vault;
+}
+
+/** The derived secrets that follow from latest: whoever reads them is to run on what they hold. */
+export function published({
+  children,
+}: Pick<Observed, "children">): { readonly policy: DerivedPolicy; readonly publication: Publication }[] {
+  return children.flatMap(({ policy, state, stored, restored }) =>
+    state === "current" && stored
+      ? [{ policy, publication: { publishedAt: stored.createdAt, restored } }]
+      : [],
+  );
+}
+
+/** A disabled latest is a fact to decide on, not a failure to look. */
+export async function readable(
+  read: Promise<StoredSecret | undefined>,
+): Promise<{ stored: StoredSecret | undefined; disabled: boolean }> {
+  try {
+    return { stored: await read, disabled: false };
+  } catch (error) {
+    if (isFault(error, "secret-disabled")) return { stored: undefined, disabled: true };
+    throw error;
+  }
+}
