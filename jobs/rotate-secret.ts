@@ -11,12 +11,12 @@ import {
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act.ts";
 import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
+import { recordStep } from "../src/rotation/audited.ts";
 import { describeAction, rotationOf } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/decide.ts";
 import type { Action } from "../src/rotation/action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/observed.ts";
 import type { Request } from "../src/rotation/state.ts";
-import { type AuditAction, createAudit } from "../src/telemetry/audit.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRoll } from "./roll-dependents.ts";
@@ -27,8 +27,13 @@ const propagationPause = 5_000;
 /** Nothing is given up sooner, whatever a rotator promises. */
 const leastPatience = 10 * 60_000;
 
+/** How long to leave a retirement alone while the workers do not agree on the policy. */
+const disagreementPause = 10_000;
+
 export interface RotateSecretPorts extends RotationPorts {
   readonly log: Log;
+  /** Whether all live workers act by this one's policy. @throws Fault `unavailable` */
+  agreed(): Promise<boolean>;
 }
 
 /**
@@ -77,11 +82,25 @@ async function work(run: Run): Promise<Outcome> {
     const step = `${action.kind} ${subjectOf(run, action)}`;
     if (step === last) return waitForProvider(run, observed, action);
     last = step;
+    if (ends(action) && !(await mayEnd(run, observed))) {
+      const again = run.ports.clock.now() + disagreementPause;
+      return { again, why: "another worker acts by another policy; nothing is retired meanwhile" };
+    }
     const rotation = rotationOf(observed.facts, action);
     const result = await perform(run, observed, action, rotation);
     if (result === "propagating") return waitForProvider(run, observed, action);
     if (result === "done") await tell(run, action, rotation);
   }
+}
+
+function ends({ kind }: Act): boolean {
+  return kind === "revoke" || kind === "disable" || kind === "close";
+}
+
+/** A newer policy may know of readers that this one does not. A leak waits for nobody. */
+async function mayEnd({ ports }: Run, { facts: { latest } }: Observed): Promise<boolean> {
+  const { hold, intent } = latest.kind === "readable" ? latest.record : {};
+  return hold?.leaked === true || intent?.mode === "compromised" || (await ports.agreed());
 }
 
 /** `vault/name` of the secret that is written to. */
@@ -103,7 +122,7 @@ async function perform(
   action: Act,
   rotation: string,
 ): Promise<"done" | "superseded" | "propagating"> {
-  const { secret, ports, signal } = run;
+  const { secret, data, ports, signal } = run;
   const attributes = { [attribute.secret]: subjectOf(run, action), [attribute.rotation]: rotation };
   try {
     await inSpan(action.kind, attributes, () => act(action, secret, observed, ports, signal));
@@ -114,7 +133,13 @@ async function perform(
     if (isFault(error) && error.kind === "refused") return refused(run, observed, action, error);
     throw error;
   }
-  record(run, observed, action, rotation);
+  recordStep(ports.log, {
+    action,
+    subject: subjectOf(run, action),
+    rotation,
+    facts: observed.facts,
+    cause: data,
+  });
   return "done";
 }
 
@@ -133,58 +158,22 @@ async function refused(run: Run, observed: Observed, action: Act, fault: Fault):
   throw fault;
 }
 
-/** In the words of the audit; a repair is an apply that came after the publish. */
-const audited: Readonly<Record<Act["kind"], AuditAction>> = {
-  "write-intent": "intent",
-  park: "park",
-  mint: "mint",
-  apply: "apply",
-  repair: "apply",
-  publish: "publish",
-  "publish-child": "publish",
-  "settle-pending": "prove",
-  "reopen-pending": "prove",
-  revoke: "revoke",
-  close: "disable",
-  "set-back": "roll-back",
-  restore: "roll-back",
-  "drop-intent": "resolve",
-};
-
-function record(run: Run, { facts }: Observed, action: Act, rotation: string): void {
-  const { data, ports } = run;
-  const latest = facts.latest.kind === "readable" ? facts.latest : undefined;
-  createAudit(ports.log)({
-    action: audited[action.kind],
-    outcome: "done",
-    secret: subjectOf(run, action),
-    rotation,
-    trigger: data.trigger,
-    mode: data.mode,
-    request: data.requestId,
-    actor: data.actor,
-    reason: data.reason,
-    from: latest?.record.from,
-    to: latest?.version,
-    credential: latest?.credentialId,
-  });
-}
-
 async function tell({ context, secret }: Run, action: Action, rotation: string): Promise<void> {
   await context.progress({ ...describeAction(action), secret: secret.key, rotation });
 }
 
 async function conclude(run: Run, observed: Observed, action: Pause): Promise<Outcome> {
-  const { secret, context } = run;
+  const { secret } = run;
   const rotation = rotationOf(observed.facts, action);
   switch (action.kind) {
     case "stop":
       throw new Fault(action.code, action.question, { secret: secret.key });
     case "roll":
       await tell(run, action, rotation);
-      await queueRoll(context.enqueue, secret.key);
+      await roll(run, observed);
       return { done: "rolling" };
     case "wait":
+      await roll(run, observed);
       return action.reason === "provider"
         ? { again: action.until, why: "the provider cannot be asked now" }
         : waitForOverlap(run, action, rotation);
@@ -194,6 +183,13 @@ async function conclude(run: Run, observed: Observed, action: Pause): Promise<Ou
     default:
       return action satisfies never;
   }
+}
+
+/** The roller that has sent us knows of the groups that gate nothing. */
+async function roll({ context, data, secret }: Run, { facts }: Observed): Promise<void> {
+  const { unconfirmed = [], others = [] } = facts.dependents ?? {};
+  const isNews = others.length > 0 && data.trigger !== "confirmed";
+  if (unconfirmed.length > 0 || isNews) await queueRoll(context.enqueue, secret.key);
 }
 
 /** Queues a look at one secret; a second one from the same kind of cause is dropped while the first is alive. */

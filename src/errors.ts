@@ -45,6 +45,7 @@ export const faultCodes = {
   "foreign-version": "needs-human",
   "slot-unknown": "needs-human",
   "cannot-roll-back": "needs-human",
+  "dependents-missing": "needs-human",
   "too-many-credentials": "needs-human",
   quarantined: "needs-human",
   "internal-error": "retriable",

@@ -23,11 +23,11 @@ import { startProbes } from "./probes.ts";
 import type { Enqueue, JobDefinitions } from "./queue/contracts.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
 import type { RedisConnections } from "./queue/redis.ts";
-import { announceReplica } from "./queue/replicas.ts";
+import { announceReplica, listReplicas, type Replica } from "./queue/replicas.ts";
 import { startRuntime } from "./queue/runtime.ts";
 import { keepSchedules } from "./queue/schedules.ts";
 import { safeTelemetry } from "./queue/telemetry.ts";
-import type { RotationPorts } from "./rotation/observed.ts";
+import { newestOf, type RotationPorts, vaultOf } from "./rotation/observed.ts";
 import { statusOf } from "./rotation/status.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createScrubber } from "./telemetry/scrubber.ts";
@@ -104,7 +104,7 @@ function openPipeline(
   const { enqueue } = enqueuer;
   const runtime = startRuntime({
     redis,
-    jobs: createJobs(ports, log),
+    jobs: createJobs(ports, log, redis),
     worker: policy.worker,
     clock,
     log,
@@ -124,10 +124,12 @@ function openPipeline(
   return enqueue;
 }
 
-function createJobs(ports: RotationPorts, log: Log): JobDefinitions {
+function createJobs(ports: RotationPorts, log: Log, redis: RedisConnections): JobDefinitions {
+  const isSame = ({ policy }: Replica) => policy === ports.policy.digest;
+  const agreed = async () => (await listReplicas(redis)).every(isSame);
   return {
     "sweep-vaults": createSweepVaults({ ...ports, log }),
-    "rotate-secret": createRotateSecret({ ...ports, log }),
+    "rotate-secret": createRotateSecret({ ...ports, log, agreed }),
     "roll-dependents": createRollDependents({ ...ports, log }),
     "restart-group": createRestartGroup({ ...ports, log }),
   };
@@ -167,8 +169,8 @@ async function openSession(interrupt: () => void): Promise<Session> {
       return queues.watch(signal);
     },
     statusOf: (secret, signal) => statusOf(secret, ports, signal),
-    latestVersion: async ({ vault, name }, signal) =>
-      (await ports.vaults.get(vault.name)?.latest(name, signal))?.version,
+    latestVersion: async ({ vault, name, key }, signal) =>
+      (await newestOf(name, vaultOf({ vault, key }, ports.vaults), signal))?.version,
   };
 }
 

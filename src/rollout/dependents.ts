@@ -49,27 +49,73 @@ export async function resolveDependents(
   return [...found.values()];
 }
 
-/** Which gating dependents are not confirmed on this version. */
-export async function unconfirmedDependents(
-  secret: Reader,
-  publication: Publication,
-  ports: RolloutPorts,
-  signal: AbortSignal,
-): Promise<{ unconfirmed: string[]; confirmed: number }> {
-  const gating = (await resolveDependents(secret, ports, signal)).filter(({ gate }) => gate);
-  const unconfirmed: string[] = [];
-  for (const { group } of gating) {
-    const facts = groupFacts(group, await ports.groups.get(group, signal));
-    const where = standing(facts, publication, ports.policy.rollout, ports.clock.now());
-    if (!isConfirmed(where)) unconfirmed.push(group);
-  }
-  return { unconfirmed, confirmed: gating.length - unconfirmed.length };
+export interface Confirmations {
+  /** Gating groups that are not confirmed on this version, */
+  readonly unconfirmed: readonly GroupId[];
+  /** and how many are. */
+  readonly confirmed: number;
+  /** Groups that gate nothing and are not confirmed either. */
+  readonly others: readonly GroupId[];
+  /** How many gating groups fewer there are than at the publish, although the policy says the same of them. */
+  readonly lost: number;
 }
 
-/** Count and digest of the group ids, as recorded at publish time. */
-export function dependentsDigest(dependents: readonly Dependent[]): string {
-  const ids = dependents.map(({ group }) => group.toLowerCase()).toSorted();
-  return `${ids.length} ${createHash("sha256").update(ids.join("\n")).digest("hex").slice(0, 32)}`;
+/**
+ * Which dependents are not confirmed on this version. `waived`: groups that a person has confirmed; `recorded`: what
+ * was written down of the dependents at the publish.
+ */
+export async function lookAtReaders(
+  secret: Reader,
+  { waived = [], recorded, ...publication }: Publication & Waivers,
+  ports: RolloutPorts,
+  signal: AbortSignal,
+): Promise<Confirmations> {
+  const dependents = await resolveDependents(secret, ports, signal);
+  const behind: Dependent[] = [];
+  for (const dependent of dependents) {
+    const facts = groupFacts(dependent.group, await ports.groups.get(dependent.group, signal));
+    const where = standing(facts, publication, ports.policy.rollout, ports.clock.now());
+    if (!isConfirmed(where) && !waived.includes(waiverOf(dependent.group))) behind.push(dependent);
+  }
+  const unconfirmed = behind.filter(({ gate }) => gate).map(({ group }) => group);
+  const gating = dependents.filter(({ gate }) => gate).length;
+  return {
+    unconfirmed,
+    confirmed: gating - unconfirmed.length,
+    others: behind.filter(({ gate }) => !gate).map(({ group }) => group),
+    lost: lostSince(recorded, recordOf(secret, dependents, ports.policy)),
+  };
+}
+
+export interface Waivers {
+  readonly waived?: readonly string[] | undefined;
+  readonly recorded?: string | undefined;
+}
+
+/** Short name of a group that a person has confirmed, for a tag: 12 hexadecimal digits. */
+export function waiverOf(group: GroupId): string {
+  return digestOf(group.toLowerCase()).slice(0, 12);
+}
+
+/** What is written down of the gating groups at the publish: count, digest of their ids, digest of the policy's words. */
+export function recordOf(
+  { dependents: named }: Reader,
+  found: readonly Dependent[],
+  { scopes }: Pick<Policy, "scopes">,
+): string {
+  const ids = found.filter(({ gate }) => gate).map(({ group }) => group.toLowerCase());
+  const words = digestOf(JSON.stringify([named, scopes]));
+  return `${ids.length} ${digestOf(ids.toSorted().join("\n")).slice(0, 32)} ${words.slice(0, 16)}`;
+}
+
+/** A group that is gone from the policy is nobody's any more; one that is gone although the policy still means it is odd. */
+function lostSince(recorded: string | undefined, now: string): number {
+  const [before, after] = [recorded?.split(" ") ?? [], now.split(" ")];
+  return before[2] === after[2] ? Math.max(0, Number(before[0]) - Number(after[0])) : 0;
+}
+
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** A group's tag lists the secrets it reads: `orders-db`, or `prod-kv/orders-db`, separated by commas or blanks. */

@@ -1,19 +1,18 @@
-import type { KeyVault, SecretListing, Vaults } from "../azure/key-vault.ts";
-import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
+import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import type { Action } from "../rotation/action.ts";
 import { lookAtChildren } from "../rotation/children.ts";
-import { lineageOf, restoredBy } from "../rotation/lineage.ts";
+import { lookAndDecide } from "../rotation/decide.ts";
 import { behind } from "../rotation/next-child.ts";
+import { isOpenPublished } from "../rotation/next-action.ts";
 import { observe } from "../rotation/observe.ts";
-import { published } from "../rotation/observed.ts";
+import { type Observed, published, type RotationPorts } from "../rotation/observed.ts";
 import { readRecord } from "../rotation/record.ts";
-import { rotationId } from "../rotation/rotation-id.ts";
-import { type RolloutPorts, resolveDependents } from "./dependents.ts";
+import { resolveDependents, waiverOf } from "./dependents.ts";
 import { groupFacts } from "./evidence.ts";
-import type { Fleet, GroupFacts, Need, Publication } from "./state.ts";
+import type { Fleet, GroupFacts, Need } from "./state.ts";
 
-export interface SurveyPorts extends RolloutPorts {
-  readonly vaults: Vaults;
-}
+export type SurveyPorts = RotationPorts;
 
 /** Finds every open rotation that is published, and looks at every group that reads one of those secrets. */
 export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<Fleet> {
@@ -27,7 +26,7 @@ export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<F
     if (mine.length === 0) continue;
     const listed = await listingsOf(vault, signal);
     const rolling = mine.filter((secret) => mayRoll(listed.get(secret.name.toLowerCase())));
-    for (const secret of rolling) needs.push(...(await needsOf(secret, vault, ports, signal)));
+    for (const secret of rolling) needs.push(...(await needsOf(secret, ports, signal)));
   }
   const groups = new Map<string, GroupFacts>();
   for (const { group } of needs) {
@@ -50,49 +49,42 @@ function mayRoll(listing: SecretListing | undefined): boolean {
   return state === "published" || intent?.mode === "roll" || intent?.mode === "routine";
 }
 
-async function needsOf(
-  secret: SecretPolicy,
-  vault: KeyVault,
-  ports: SurveyPorts,
-  signal: AbortSignal,
-): Promise<Need[]> {
-  const latest = await vault.latest(secret.name, signal);
-  if (!latest) return [];
-  const { rotation, state, intent, hold } = readRecord(latest.tags);
-  const versions = await vault.versions(secret.name, signal);
-  const { lineage } = lineageOf(latest, versions, (version) =>
-    rotationId(secret.vault.id, secret.name, version),
-  );
-  // Before the next rotation of a version that is not the first, its dependents are brought onto that version.
-  const asked = intent?.mode === "roll" || (intent?.mode === "routine" && versions.length > 1);
-  if (!asked && (lineage === "foreign" || state !== "published")) return [];
-  const children = await derivedFrom(secret, ports, signal);
-  // Published means all of them: who reads two of them is restarted once.
-  if (!children) return [];
-  const own = { publishedAt: latest.createdAt, restored: restoredBy(latest, versions) };
+async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSignal): Promise<Need[]> {
+  const observed = await whatRolls(secret, ports, signal);
+  const latest = observed?.facts.latest;
+  if (!observed || latest?.kind !== "readable") return [];
+  const { intent, hold, rotation } = latest.record;
+  const own = { publishedAt: latest.createdAt, restored: latest.restored };
   const urgent = hold?.leaked === true || intent?.mode === "compromised";
   const needs: Need[] = [];
-  for (const { policy, publication } of [{ policy: secret, publication: own }, ...children]) {
+  for (const { policy, publication } of [{ policy: secret, publication: own }, ...published(observed)]) {
     // Under the name of the secret that is rotated: it is confirmed when all that is derived from it is.
     const about = { ...publication, secret: secret.key, rotation, urgent };
     for (const { group, gate, after } of await resolveDependents(policy, ports, signal))
-      needs.push({ group, gate, after, ...about });
+      if (!hold?.waived?.includes(waiverOf(group))) needs.push({ group, gate, after, ...about });
   }
   return needs;
 }
 
-/** `undefined` as long as one of them is not published yet. */
-async function derivedFrom(
+/** Only what is published with all that is derived from it: who reads two of them is restarted once. */
+async function whatRolls(
   secret: SecretPolicy,
   ports: SurveyPorts,
   signal: AbortSignal,
-): Promise<{ policy: DerivedPolicy; publication: Publication }[] | undefined> {
-  if (secret.children.length === 0) return [];
-  const observed = await lookAtChildren(
-    secret,
-    await observe(secret, undefined, ports, signal),
-    ports,
-    signal,
-  );
-  return behind(observed.facts) ? undefined : published(observed);
+): Promise<Observed | undefined> {
+  const observed = await observe(secret, undefined, ports, signal);
+  const { latest } = observed.facts;
+  if (latest.kind !== "readable") return undefined;
+  if (latest.record.intent?.mode === "rolling-back") return undefined;
+  if (isOpenPublished(latest)) {
+    const all = await lookAtChildren(secret, observed, ports, signal);
+    return behind(all.facts) ? undefined : all;
+  }
+  // Somebody else's version: its readers follow only if the decision says so, which has asked the provider.
+  const decision = await lookAndDecide(secret, undefined, ports, signal);
+  return mayFollow(decision.action) ? decision.observed : undefined;
+}
+
+function mayFollow(action: Action): boolean {
+  return action.kind === "roll" || (action.kind === "wait" && action.reason !== "provider");
 }

@@ -1,6 +1,6 @@
 import type { SecretVersion } from "../azure/key-vault.ts";
 import { Fault } from "../errors.ts";
-import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
+import { recordOf, resolveDependents } from "../rollout/dependents.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { textOf } from "./children.ts";
 import { isOpenPublished } from "./next-action.ts";
@@ -16,7 +16,7 @@ export async function publishChild(scene: Scene, key: string): Promise<void> {
   const parent = held(scene, "latest");
   const value = textOf(secret, policy, parent);
   if (!value) throw new Fault("internal-error", `nothing to derive ${key} from`, { secret: key });
-  const dependents = dependentsDigest(await resolveDependents(policy, ports, signal));
+  const dependents = recordOf(policy, await resolveDependents(policy, ports, signal), ports.policy);
   const tags = writeRecord(stored?.tags ?? {}, {
     rotation: rotationOf(scene),
     from: stored?.version,

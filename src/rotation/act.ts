@@ -3,7 +3,7 @@ import type { NewVersion } from "../azure/key-vault.ts";
 import type { Millis } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { dependentsDigest, resolveDependents } from "../rollout/dependents.ts";
+import { recordOf, resolveDependents } from "../rollout/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { closeChildren, publishChild } from "./act-children.ts";
@@ -12,13 +12,14 @@ import {
   type Observed,
   type RotationPorts,
   labelOf,
+  newestOf,
   pendingName,
   rotatorContext,
   vaultOf,
 } from "./observed.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
-import { credentialOf, held, type Scene } from "./scene.ts";
-import { changeRecord, dropIntent, settlePending, writeIntent } from "./write-record.ts";
+import { credentialOf, held, type Scene, textIn } from "./scene.ts";
+import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./write-record.ts";
 import { render } from "../rotators/secret-text.ts";
 
 /** The actions that change something. The others tell the job when to look again. */
@@ -58,7 +59,12 @@ export async function act(
     case "revoke":
       return secret.rotator.revoke(action.credentialId, rotatorContext(ports, signal));
     case "close":
+      if (action.revoke) await secret.rotator.revoke(action.revoke, rotatorContext(ports, signal));
       return close(scene);
+    case "disable":
+      return disable(scene, action.version);
+    case "waive":
+      return waive(scene, action.group);
     case "set-back":
       return secret.rotator.apply(credentialOf(scene, action.to), rotatorContext(ports, signal));
     case "restore":
@@ -85,7 +91,7 @@ async function restore(scene: Scene): Promise<void> {
     state: "published" as const,
     hold: { notBefore },
   };
-  const version = await newVersion(scene, stored.value, record);
+  const version = await newVersion(scene, textIn(scene, "replaced"), record);
   await refuseIfMoved(scene);
   await vaultOf(secret, ports.vaults).publish(
     secret.name,
@@ -123,7 +129,7 @@ async function publish(scene: Scene, rotation: string): Promise<void> {
   const isLeak = readRecord(held(scene, "latest").stored.tags).intent?.mode === "compromised";
   const hold = isLeak ? { leaked: true } : undefined;
   const record: VersionRecord = { rotation, credential: credential.id, state: "published", hold };
-  const version = await newVersion(scene, held(scene, "pending").stored.value, record);
+  const version = await newVersion(scene, textIn(scene, "pending"), record);
   await refuseIfMoved(scene);
   await vaultOf(secret, ports.vaults).publish(secret.name, version, signal);
 }
@@ -135,7 +141,7 @@ async function publish(scene: Scene, rotation: string): Promise<void> {
 async function newVersion(scene: Scene, value: SecretValue, record: VersionRecord): Promise<NewVersion> {
   const { secret, ports, signal } = scene;
   const { stored } = held(scene, "latest");
-  const dependents = dependentsDigest(await resolveDependents(secret, ports, signal));
+  const dependents = recordOf(secret, await resolveDependents(secret, ports, signal), ports.policy);
   return {
     value,
     expiresAt: ports.clock.now() + secret.validity,
@@ -148,7 +154,7 @@ async function newVersion(scene: Scene, value: SecretValue, record: VersionRecor
 /** Key Vault has no compare-and-set: looking once more right before the write narrows the race, proving it closes it. */
 async function refuseIfMoved(scene: Scene): Promise<void> {
   const { secret, ports, signal } = scene;
-  const latest = await vaultOf(secret, ports.vaults).latest(secret.name, signal);
+  const latest = await newestOf(secret.name, vaultOf(secret, ports.vaults), signal);
   if (latest?.version === held(scene, "latest").stored.version) return;
   throw new Fault("superseded", `another version of ${secret.key} was stored meanwhile; looking again`, {
     secret: secret.key,
@@ -174,6 +180,10 @@ async function reopenPending(scene: Scene, rotation: string): Promise<void> {
   await vault.update(name, newest.version, { enabled: true }, signal);
 }
 
+async function disable({ secret, ports, signal }: Scene, version: string): Promise<void> {
+  await vaultOf(secret, ports.vaults).update(secret.name, version, { enabled: false }, signal);
+}
+
 /** The old credential is dead (or there was none): its version is disabled, then the rotation is marked as closed. */
 async function close(scene: Scene): Promise<void> {
   const { secret, observed, ports, signal } = scene;
@@ -186,4 +196,5 @@ async function close(scene: Scene): Promise<void> {
     intent: record.intent?.mode === "roll" ? undefined : record.intent,
     state: "retired",
   }));
+  if (observed.pending) await settlePending(scene);
 }

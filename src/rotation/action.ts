@@ -19,7 +19,12 @@ export type Action =
   | { readonly kind: "publish-child"; readonly child: string }
   | { readonly kind: "roll"; readonly groups: readonly string[] }
   | { readonly kind: "revoke"; readonly credentialId: string }
-  | { readonly kind: "close" }
+  /** `revoke`: a credential to be revoked before, whatever it holds. */
+  | { readonly kind: "close"; readonly revoke?: string }
+  /** Disables a version that is neither latest nor the one before ours. */
+  | { readonly kind: "disable"; readonly version: string }
+  /** A person says that this group needs no waiting for. */
+  | { readonly kind: "waive"; readonly group: string }
   /** Makes the provider accept this version's value again: the one way back for a single credential. */
   | { readonly kind: "set-back"; readonly to: "latest" | "replaced" }
   /** Publishes the replaced value again, as a new version. */
@@ -31,6 +36,8 @@ export type Action =
       readonly kind: "idle";
       readonly until: Timestamp;
       readonly reason: "not-due" | "not-asked" | "superseded" | "held";
+      /** The rotation that has replaced the version in question, if one has. */
+      readonly by?: string | undefined;
     }
   | { readonly kind: "stop"; readonly code: FaultCode; readonly question: string };
 

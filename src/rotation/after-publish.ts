@@ -1,7 +1,8 @@
 import type { Timestamp } from "../clock.ts";
 import { type Action, pause, type Rules, stop } from "./action.ts";
+import { isKnown, isNamed, whichOne } from "./known-credential.ts";
 import { oddChild, rebuild } from "./next-child.ts";
-import type { Observation, ReadableLatest } from "./state.ts";
+import type { Observation, ReadableLatest, VersionFacts } from "./state.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
 export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
@@ -10,7 +11,9 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: R
   if (!provider) return { kind: "look", at: "provider" };
   if (provider.latest === "unknown") return pause(seen);
   if (provider.latest === "refused") return repair(seen, rotation, rules);
-  if (pending.kind === "parked" && pending.rotation === rotation) return { kind: "settle-pending", rotation };
+  // Where somebody stored a version while we published, only the parked copy tells that latest is ours.
+  const isParked = pending.kind === "parked" && pending.rotation === rotation;
+  if (isParked && !latest.between?.length) return { kind: "settle-pending", rotation };
   const child = rebuild(seen);
   if (child) return child;
   if (!dependents) return { kind: "look", at: "dependents" };
@@ -20,7 +23,18 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: R
   if (odd) return odd;
   const retireAt = overlapEnd(latest, rules);
   if (seen.now < retireAt) return { kind: "wait", until: retireAt, reason: "overlap" };
+  if ((dependents.lost ?? 0) > 0 && !late) return lost(dependents.lost, rules);
   return retire(seen, latest, rules);
+}
+
+/** Whoever cannot be found may still hold the old credential. */
+function lost(count: number | undefined, { key }: Rules): Action {
+  return stop(
+    "dependents-missing",
+    `${count} container group(s) that read ${key} when it was published cannot be found any more, and the policy has not ` +
+      "changed; bring their tags back, take them out of the policy, or confirm each that is gone: " +
+      `keyturn resolve ${key} --confirm GROUP`,
+  );
 }
 
 /** A restart that failed turns the rotation round, unless the old value is leaked: there is no way back to that one. */
@@ -62,32 +76,39 @@ function repair({ pending }: Observation, rotation: string, rules: Rules): Actio
 /** Only a slot whose present value is the replaced one, and not the one in use, is ever revoked. */
 function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   const { replaced, provider } = seen;
-  if (!rules.retire) return { kind: "close" };
+  const end = close(seen, latest, rules);
+  if (!rules.retire) return end;
   const [orphan] = provider?.orphans ?? [];
   if (orphan !== undefined) return { kind: "revoke", credentialId: orphan };
   const old = replaced?.credentialId;
   if (old === "" && isNamed(rules) && provider?.replaced === "accepted") return whichOne(rules);
-  if (!old || old === latest.credentialId || !isKnown(old, rules)) return { kind: "close" };
+  if (old === undefined && replaced?.enabled === false && isLeaked(latest))
+    return retireUnseen(latest, rules, replaced);
+  if (!old || old === latest.credentialId || !isKnown(old, rules)) return end;
   if (provider?.replaced === "unknown") return pause(seen);
-  return provider?.replaced === "accepted" ? { kind: "revoke", credentialId: old } : { kind: "close" };
+  return provider?.replaced === "accepted" ? { kind: "revoke", credentialId: old } : end;
 }
 
-/** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
-function isNamed({ rotator }: Rules): boolean {
-  return rotator.origin === "minted" && rotator.slots.length === 0;
+/** Who gates nothing is not waited for for long, but brought along: once the rotation is closed nobody looks any more. */
+function close(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  const { others = [] } = seen.dependents ?? {};
+  const patience = Math.max(overlapEnd(latest, rules), latest.createdAt) + rules.deadline;
+  return others.length > 0 && seen.now < patience ? { kind: "roll", groups: others } : { kind: "close" };
 }
 
-function whichOne({ key }: Rules): Action {
+/**
+ * The leaked version was disabled by hand, so nothing can be compared. Of two slots it is the other one, and revoking
+ * that again does no harm. Where only the provider knows which it is, it has to be readable once more.
+ */
+function retireUnseen(latest: ReadableLatest, rules: Rules, { version }: VersionFacts): Action {
+  const other = rules.rotator.slots.find((slot) => slot !== latest.credentialId);
+  if (!isNamed(rules)) return { kind: "close", ...(other && { revoke: other }) };
   return stop(
     "slot-unknown",
-    `the old credential of ${key} is still accepted, and the provider does not tell which of its credentials it is; ` +
-      "remove it there by hand",
+    `the leaked version ${version} of ${rules.key} is disabled, so the provider cannot be asked which credential it holds; ` +
+      "enable it until keyturn has revoked it, or name the credential: " +
+      `keyturn resolve ${rules.key} --revoke ID`,
   );
-}
-
-/** Of the target's slots; where there are none, any id that the provider gave. Else an id is only what a tag says. */
-function isKnown(id: string, { rotator }: Rules): boolean {
-  return rotator.slots.length === 0 ? rotator.origin === "minted" : rotator.slots.includes(id);
 }
 
 /**

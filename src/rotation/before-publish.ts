@@ -1,4 +1,5 @@
 import { type Action, pause, type Rules, stop } from "./action.ts";
+import { setBack } from "./follow-foreign.ts";
 import { oddChild, rebuild } from "./next-child.ts";
 import type { Observation, Pending, ReadableLatest } from "./state.ts";
 
@@ -7,6 +8,13 @@ const mostRefusals = 3;
 
 /** Somebody asked for this version to be replaced: makes a candidate, proves it, publishes it. */
 export function beforePublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  if (latest.credentialId === undefined && !latest.enabled) {
+    return stop(
+      "secret-disabled",
+      `the latest version of ${rules.key} is disabled, and its tags do not tell whose credential it holds; ` +
+        "enable it until keyturn has replaced it",
+    );
+  }
   if (latest.credentialId === undefined) {
     return stop(
       "cannot-adopt",
@@ -89,13 +97,14 @@ function isYoung({ pending, now }: Observation, { rotator }: Rules): boolean {
  */
 function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
   const { provider } = seen;
+  // Disabled by hand because it is leaked: nobody can ask the provider about it, and it is not worth keeping.
+  if (!latest.enabled) return undefined;
   if (provider?.latest === "unknown") return pause(seen);
   if (latest.lineage === "ours" || provider?.latest === "accepted") return derives(seen, latest, rules);
-  return stop(
-    "cannot-adopt",
+  const question =
     `the provider refuses the credential '${latest.credentialId}' in ${rules.key}, which keyturn did not make; ` +
-      "store a value that works, then ask again",
-  );
+    "store a value that works, then ask again";
+  return setBack(seen, rules) ?? stop("cannot-adopt", question);
 }
 
 /** What could not be derived from the new value is told before there is one; a leak is not waited with for that. */

@@ -21,7 +21,12 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   "publish-child": ({ child }) => ["derived", `${child} built from the latest version and published`],
   roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
   revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
-  close: () => ["retired", "old version disabled; rotation closed"],
+  close: ({ revoke }) => [
+    "retired",
+    `${revoke ? `credential '${revoke}' revoked, ` : ""}old version disabled; rotation closed`,
+  ],
+  disable: ({ version }) => ["disabled", `version ${version}, which somebody else has replaced, is disabled`],
+  waive: ({ group }) => ["waived", `${group} is not waited for: a person has confirmed it`],
   "set-back": ({ to }) => [
     "set-back",
     `provider set back to the ${to === "latest" ? "published" : "replaced"} value`,
@@ -45,9 +50,10 @@ export function describeAction<K extends Action["kind"]>(action: Of<K>): { step:
   return { step, text };
 }
 
-function idleText({ reason, until }: Of<"idle">): string {
+function idleText({ reason, until, by }: Of<"idle">): string {
   if (reason === "held") return `held after a roll-back; automatic rotation waits until ${iso(until)}`;
-  if (reason === "superseded") return "a newer version is there already; nothing to do";
+  if (reason === "superseded")
+    return `a newer version is there already, ${by ? `by rotation ${by}` : "stored by somebody else"}; nothing to do`;
   if (reason === "not-asked") return "nothing to do; what is due waits for its own event, or the sweep";
   return `nothing to do until ${iso(until)}`;
 }

@@ -6,6 +6,11 @@ export interface Lineage {
   readonly lineage: "ours" | "foreign";
   /** The version that ours replaced. */
   readonly from: SecretVersion | undefined;
+  /**
+   * Its tags name the rotation of an older version, but others came in between: either somebody stored them while we
+   * published, or somebody copied our tags. Only the candidate's value can tell.
+   */
+  readonly claimed?: { readonly from: SecretVersion; readonly between: readonly SecretVersion[] };
 }
 
 /**
@@ -25,7 +30,9 @@ export function lineageOf(
     (other) => other.version !== latest.version && other.createdAt <= latest.createdAt,
   );
   const newest = Math.max(...before.map((version) => version.createdAt));
-  return claimed.createdAt === newest ? { lineage: "ours", from: claimed } : foreign;
+  if (claimed.createdAt === newest) return { lineage: "ours", from: claimed };
+  const between = before.filter(({ createdAt }) => createdAt > claimed.createdAt);
+  return claimed.createdAt < newest ? { ...foreign, claimed: { from: claimed, between } } : foreign;
 }
 
 const foreign: Lineage = { lineage: "foreign", from: undefined };
@@ -36,4 +43,19 @@ export function restoredBy(latest: SecretVersion, versions: readonly SecretVersi
   const good = versions.find(({ version }) => version === restores);
   const bad = versions.find(({ version }) => version === from);
   return good && bad && { from: good.createdAt, until: bad.createdAt };
+}
+
+/** The newest version below latest that keyturn published and has not retired: somebody stored latest on top of it. */
+export function overtakenBy(
+  latest: SecretVersion,
+  versions: readonly SecretVersion[],
+  idOf: (version: string) => string,
+): { readonly ours: SecretVersion; readonly from: SecretVersion } | undefined {
+  const below = versions
+    .filter(({ version, createdAt }) => version !== latest.version && createdAt <= latest.createdAt)
+    .toSorted((a, b) => b.createdAt - a.createdAt);
+  const ours = below.find((version) => lineageOf(version, versions, idOf).lineage === "ours");
+  if (!ours || readRecord(ours.tags).state !== "published") return undefined;
+  const { from } = lineageOf(ours, versions, idOf);
+  return from && { ours, from };
 }

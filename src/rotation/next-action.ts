@@ -2,7 +2,8 @@ import type { Timestamp } from "../clock.ts";
 import { type Action, type Rules, stop } from "./action.ts";
 import { afterPublish, rollBack } from "./after-publish.ts";
 import { beforePublish, standDown } from "./before-publish.ts";
-import { behind, oddChild, rebuild } from "./next-child.ts";
+import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
+import { behind, oddChild } from "./next-child.ts";
 import type { Observation, ReadableLatest, Request } from "./state.ts";
 
 /**
@@ -66,9 +67,11 @@ function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Actio
   const { intent, hold } = latest.record;
   if (hold?.quarantined !== undefined) return quarantined(seen, latest, rules, hold.quarantined);
   if (isOpenPublished(latest)) {
+    if (!latest.enabled) return unreadable(rules);
     return intent?.mode === "rolling-back" ? rollBack(seen, rules) : afterPublish(seen, latest, rules);
   }
-  if (intent?.mode === "roll" && !startsByItself(seen, latest, rules)) return rollOnly(seen, rules);
+  if (intent?.mode === "roll" && !startsByItself(seen, latest, rules))
+    return followLatest(seen, latest, rules);
   if (intent?.mode === "routine" || intent?.mode === "compromised") return beforePublish(seen, latest, rules);
   return atRest(seen, latest, rules);
 }
@@ -95,28 +98,41 @@ function startsByItself(seen: Observation, latest: ReadableLatest, rules: Rules)
 
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   if (startsByItself(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
-  if (!seen.children) return { kind: "look", at: "children" };
+  const { pending, children } = seen;
+  // Left by a process that was gone before it had tidied up.
+  const isLeftOver = pending.kind === "parked" && pending.equalsLatest && latest.record.state === "retired";
+  if (isLeftOver && latest.record.rotation !== undefined && pending.rotation === latest.record.rotation)
+    return { kind: "settle-pending", rotation: latest.record.rotation };
+  if (!children) return { kind: "look", at: "children" };
   // Rebuilt as after a new version that somebody stored: with the restarts that this needs.
-  if (behind(seen)) return { kind: "write-intent", mode: "roll" };
+  const move = movesReaders(seen, latest);
+  if (move) return standsAgainst(seen, latest, rules) ?? { kind: "write-intent", mode: "roll" };
   const odd = oddChild(seen, rules);
   if (odd) return odd;
   const { request } = seen;
   const newer = request?.trigger === "manual" && request.version !== latest.version;
   if (newer) {
-    return { kind: "idle", until: dueAt(latest, rules), reason: "superseded" };
+    const by = latest.lineage === "ours" ? latest.record.rotation : undefined;
+    return { kind: "idle", until: dueAt(latest, rules), reason: "superseded", by };
   }
-  const somebodyWrote = request?.trigger === "new-version" && latest.lineage === "foreign" && !latest.first;
-  if (somebodyWrote && latest.record.state !== "retired") return { kind: "write-intent", mode: "roll" };
   const heldUntil = latest.record.hold?.notBefore ?? 0;
   if (seen.now < heldUntil) return { kind: "idle", until: heldUntil, reason: "held" };
   const until = dueAt(latest, rules);
   return { kind: "idle", until, reason: until <= seen.now ? "not-asked" : "not-due" };
 }
 
-function rollOnly(seen: Observation, rules: Rules): Action {
-  const child = rebuild(seen);
-  if (child) return child;
-  if (!seen.dependents) return { kind: "look", at: "dependents" };
-  if (seen.dependents.unconfirmed.length > 0) return { kind: "roll", groups: seen.dependents.unconfirmed };
-  return oddChild(seen, rules) ?? { kind: "close" };
+/** A new version that somebody stored, or a derived secret that has to be rebuilt: with the restarts that this needs. */
+function movesReaders(seen: Observation, latest: ReadableLatest): boolean {
+  const { request } = seen;
+  const somebodyWrote = request?.trigger === "new-version" && latest.lineage === "foreign" && !latest.first;
+  const isNews = somebodyWrote && latest.record.state !== "retired";
+  return isNews || isUnfinished(seen, latest) || behind(seen) !== undefined;
+}
+
+function unreadable({ key }: Rules): Action {
+  return stop(
+    "secret-disabled",
+    `the latest version of ${key} is disabled, and the rotation that made it is not closed; ` +
+      "enable it, and keyturn ends that rotation at once and makes another one",
+  );
 }

@@ -1,12 +1,13 @@
-import type { KeyVault, SecretVersion, StoredSecret } from "../azure/key-vault.ts";
+import type { SecretVersion } from "../azure/key-vault.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { unconfirmedDependents } from "../rollout/dependents.ts";
+import { type Confirmations, lookAtReaders } from "../rollout/dependents.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
-import { parse } from "../rotators/secret-text.ts";
-import { lineageOf, restoredBy } from "./lineage.ts";
+import { claimedId, hold, versionFacts } from "./held.ts";
+import { restoredBy } from "./lineage.ts";
 import {
   type Held,
   labelOf,
+  newestIn,
   type Observed,
   pendingName,
   published,
@@ -15,13 +16,14 @@ import {
   rotatorContext,
   vaultOf,
 } from "./observed.ts";
+import { factsOf, lookBack, type Past } from "./past.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
-import type { Latest, Observation, Pending, ProviderFacts, Request, VersionFacts } from "./state.ts";
+import type { Latest, Observation, Pending, ProviderFacts, Request } from "./state.ts";
 
 export type { RotationPorts } from "./observed.ts";
 
-const places = ["latest", "pending", "replaced"] as const;
+const places = ["latest", "pending", "replaced", "overtaken"] as const;
 type Place = (typeof places)[number];
 
 /** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
@@ -34,27 +36,40 @@ export async function observe(
   const vault = vaultOf(secret, ports.vaults);
   const latest = await readable(vault.latest(secret.name, signal));
   const pending = await readable(vault.latest(pendingName(secret.name), signal));
-  const versions = latest.stored ? await vault.versions(secret.name, signal) : [];
-  const { replaced, facts } = await readLineage(secret, vault, latest.stored, versions, signal);
+  const versions = latest.stored || latest.disabled ? await vault.versions(secret.name, signal) : [];
+  const shown = latest.disabled ? leakedLatest(versions, request) : undefined;
   const held = {
-    latest: hold(secret, latest.stored),
+    latest: latest.stored ? hold(secret, latest.stored) : shown && { stored: shown, credential: undefined },
     pending: hold(secret, pending.stored),
-    replaced: hold(secret, replaced),
   };
+  const past = await lookBack({ secret, vault, versions, ...held }, signal);
   return {
     ...held,
+    replaced: past.replaced?.held,
+    overtaken: past.overtaken?.held,
     children: [],
     facts: {
       now: ports.clock.now(),
       request,
-      latest: latestFacts(secret, held.latest, latest.disabled, facts, versions),
-      replaced: facts.from && versionFacts(facts.from, held.replaced),
+      latest: latestFacts(secret, held.latest, latest.disabled, past, versions),
+      replaced: factsOf(past.replaced),
+      overtaken: factsOf(past.overtaken),
       pending: pendingFacts(held.pending, held.latest),
       provider: undefined,
       children: secret.children.length === 0 ? [] : undefined,
       dependents: undefined,
     },
   };
+}
+
+/** Whoever disables a leaked version and says so need not enable it again: what has to be known is in its tags. */
+function leakedLatest(
+  versions: readonly SecretVersion[],
+  request: Request | undefined,
+): SecretVersion | undefined {
+  const newest = newestIn(versions);
+  const isAsked = request?.mode === "compromised" && request.version === newest?.version;
+  return newest && (isAsked || readRecord(newest.tags).intent?.mode === "compromised") ? newest : undefined;
 }
 
 /** Asks the provider which of the values we hold it accepts, and under which ids it knows them. */
@@ -77,6 +92,7 @@ export async function lookAtProvider(
     latest: answer("latest"),
     pending: answer("pending"),
     replaced: answer("replaced"),
+    overtaken: answer("overtaken"),
     missing: secret.rotator.slots.filter((slot) => !sighting.exists.includes(slot)),
     orphans: sighting.orphans ?? [],
   };
@@ -105,14 +121,16 @@ function withIds(observed: Observed, idOf: (place: Place) => string | undefined)
     latest: identified("latest"),
     pending: identified("pending"),
     replaced: identified("replaced"),
+    overtaken: identified("overtaken"),
   };
   const credentialId = (place: Place) => ({ credentialId: held[place]?.credential?.id });
-  const { latest, pending, replaced } = observed.facts;
+  const { latest, pending, replaced, overtaken } = observed.facts;
   const facts: Observation = {
     ...observed.facts,
-    latest: latest.kind === "readable" ? { ...latest, ...credentialId("latest") } : latest,
+    latest: latest.kind === "readable" && latest.enabled ? { ...latest, ...credentialId("latest") } : latest,
     pending: pending.kind === "parked" ? { ...pending, ...credentialId("pending") } : pending,
     replaced: replaced && { ...replaced, ...credentialId("replaced") },
+    overtaken: overtaken && { ...overtaken, ...credentialId("overtaken") },
   };
   return { ...observed, ...held, facts };
 }
@@ -126,66 +144,46 @@ export async function lookAtDependents(
 ): Promise<Observed> {
   const { latest } = observed.facts;
   if (latest.kind !== "readable") return observed;
-  const publication = { publishedAt: latest.createdAt, restored: latest.restored };
-  const found = [await unconfirmedDependents(secret, publication, ports, signal)];
-  for (const { policy, publication: each } of published(observed))
-    found.push(await unconfirmedDependents(policy, each, ports, signal));
-  const unconfirmed = [...new Set(found.flatMap((each) => each.unconfirmed))];
-  const confirmed = found.reduce((sum, each) => sum + each.confirmed, 0);
-  return { ...observed, facts: { ...observed.facts, dependents: { unconfirmed, confirmed } } };
+  const waived = latest.record.hold?.waived;
+  const own = { publishedAt: latest.createdAt, restored: latest.restored };
+  const readers = [
+    { policy: secret, publication: own, recorded: latest.record.dependents },
+    ...published(observed),
+  ];
+  const found: Confirmations[] = [];
+  for (const { policy, publication, recorded } of readers)
+    found.push(await lookAtReaders(policy, { ...publication, waived, recorded }, ports, signal));
+  const dependents = {
+    unconfirmed: [...new Set(found.flatMap(({ unconfirmed }) => unconfirmed))],
+    confirmed: sum(found.map(({ confirmed }) => confirmed)),
+    others: [...new Set(found.flatMap(({ others }) => others))],
+    lost: sum(found.map(({ lost }) => lost)),
+  };
+  return { ...observed, facts: { ...observed.facts, dependents } };
 }
 
-async function readLineage(
-  secret: SecretPolicy,
-  vault: KeyVault,
-  latest: StoredSecret | undefined,
-  versions: readonly SecretVersion[],
-  signal: AbortSignal,
-) {
-  if (!latest) return { facts: { lineage: "foreign" as const, from: undefined }, replaced: undefined };
-  const facts = lineageOf(latest, versions, (version) => rotationId(secret.vault.id, secret.name, version));
-  const readsOld = facts.from?.enabled && readRecord(latest.tags).state !== "retired";
-  if (!readsOld) return { facts, replaced: undefined };
-  // Somebody may have disabled it since the versions were listed; that tells the same as the list would.
-  return { facts, replaced: (await readable(vault.get(secret.name, facts.from.version, signal))).stored };
-}
-
-/** Where there are no slots, the id is not in the text either: our record may name it, and the provider confirm it. */
-function hold(secret: SecretPolicy, stored: StoredSecret | undefined): Held | undefined {
-  if (!stored) return undefined;
-  const parsed = parse(secret.rotator, secret.template, stored.value);
-  const id = parsed?.id || (secret.rotator.slots.length === 0 && readRecord(stored.tags).credential) || "";
-  return { stored, credential: parsed && { ...parsed, id } };
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 function latestFacts(
   secret: SecretPolicy,
   held: Held | undefined,
   disabled: boolean,
-  { lineage }: { lineage: "ours" | "foreign" },
+  { lineage, between }: Pick<Past, "lineage" | "between">,
   versions: readonly SecretVersion[],
 ): Latest {
   if (!held) return { kind: disabled ? "disabled" : "missing" };
-  const { version } = held.stored;
-  const rotation = rotationId(secret.vault.id, secret.name, version);
+  const { stored } = held;
   return {
     kind: "readable",
     lineage,
     first: versions.length <= 1,
-    rotation,
-    restored: restoredBy(held.stored, versions),
-    ...versionFacts(held.stored, held),
-  };
-}
-
-function versionFacts(version: SecretVersion, held: Held | undefined): VersionFacts {
-  return {
-    version: version.version,
-    enabled: version.enabled,
-    createdAt: version.createdAt,
-    expiresAt: version.expiresAt,
-    record: readRecord(version.tags),
-    credentialId: held?.credential?.id,
+    between,
+    rotation: rotationId(secret.vault.id, secret.name, stored.version),
+    restored: restoredBy(stored, versions),
+    ...versionFacts(stored, held),
+    ...(stored.enabled ? {} : { credentialId: claimedId(secret, stored) }),
   };
 }
 
@@ -199,6 +197,10 @@ function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pend
     rotation: record.rotation,
     refusals: record.hold?.failures ?? 0,
     credentialId: pending.credential?.id,
-    equalsLatest: latest !== undefined && latest.stored.value.equals(pending.stored.value),
+    equalsLatest: isSame(latest, pending),
   };
+}
+
+function isSame(latest: Held | undefined, { stored }: Held): boolean {
+  return stored.value !== undefined && latest?.stored.value?.equals(stored.value) === true;
 }

@@ -1,10 +1,12 @@
 import type { ContainerGroups } from "../azure/container-instances.ts";
-import type { KeyVault, StoredSecret, Vaults } from "../azure/key-vault.ts";
+import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../azure/key-vault.ts";
 import type { Clock } from "../clock.ts";
 import { Fault, isFault } from "../errors.ts";
 import type { DerivedPolicy, Policy, SecretPolicy } from "../policy/policy.ts";
 import type { Publication, Restored } from "../rollout/state.ts";
 import type { Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
+import type { SecretValue } from "../secret-value.ts";
+import { readRecord } from "./record.ts";
 import type { ChildFacts, Observation } from "./state.ts";
 
 /** What looking and acting need; built in `src/main.ts`. */
@@ -18,7 +20,8 @@ export interface RotationPorts {
 
 /** A version whose value we hold while this look lasts. */
 export interface Held {
-  readonly stored: StoredSecret;
+  /** Without a value where the version is disabled and only its tags are known. */
+  readonly stored: SecretVersion & { readonly value?: SecretValue };
   /** `undefined` if the text does not fit the policy's template. */
   readonly credential: Credential | undefined;
 }
@@ -37,6 +40,7 @@ export interface Observed {
   readonly latest: Held | undefined;
   readonly pending: Held | undefined;
   readonly replaced: Held | undefined;
+  readonly overtaken?: Held | undefined;
   /** As far as they were looked at. */
   readonly children: readonly Child[];
 }
@@ -62,14 +66,19 @@ export function vaultOf(secret: Pick<SecretPolicy, "vault" | "key">, vaults: Vau
 }
 
 /** The derived secrets that follow from latest: whoever reads them is to run on what they hold. */
-export function published({
-  children,
-}: Pick<Observed, "children">): { readonly policy: DerivedPolicy; readonly publication: Publication }[] {
-  return children.flatMap(({ policy, state, stored, restored }) =>
-    state === "current" && stored
-      ? [{ policy, publication: { publishedAt: stored.createdAt, restored } }]
-      : [],
-  );
+export function published({ children }: Pick<Observed, "children">): PublishedChild[] {
+  return children.flatMap(({ policy, state, stored, restored }) => {
+    if (state !== "current" || !stored) return [];
+    const publication = { publishedAt: stored.createdAt, restored };
+    return [{ policy, publication, recorded: readRecord(stored.tags).dependents }];
+  });
+}
+
+export interface PublishedChild {
+  readonly policy: DerivedPolicy;
+  readonly publication: Publication;
+  /** What was written down of its dependents. */
+  readonly recorded: string | undefined;
 }
 
 /** A disabled latest is a fact to decide on, not a failure to look. */
@@ -82,4 +91,20 @@ export async function readable(
     if (isFault(error, "secret-disabled")) return { stored: undefined, disabled: true };
     throw error;
   }
+}
+
+/** The newest version, also if it is disabled; then only as long as no other one was made in the same second. */
+export async function newestOf(
+  name: string,
+  vault: KeyVault,
+  signal: AbortSignal,
+): Promise<SecretVersion | undefined> {
+  const { stored, disabled } = await readable(vault.latest(name, signal));
+  return disabled ? newestIn(await vault.versions(name, signal)) : stored;
+}
+
+/** Key Vault keeps whole seconds: two versions of one second cannot be told apart. */
+export function newestIn(versions: readonly SecretVersion[]): SecretVersion | undefined {
+  const [newest, next] = versions.toSorted((a, b) => b.createdAt - a.createdAt);
+  return newest?.createdAt === next?.createdAt ? undefined : newest;
 }

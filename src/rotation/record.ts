@@ -46,6 +46,8 @@ export interface Hold {
   readonly failures?: number;
   /** The rotation that made this version was asked for because of a leak: the old credential goes as soon as it can. */
   readonly leaked?: boolean;
+  /** Short names of the groups that a person has confirmed, whatever their containers show. */
+  readonly waived?: readonly string[];
 }
 
 /** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
@@ -133,12 +135,13 @@ function readIntent(text: string): Intent | undefined {
 }
 
 /** `not-before=2026-11-22T00:00:00.000Z failures=2`: words separated by blanks, in any order. */
-function writeHold({ notBefore, quarantined, failures, leaked }: Hold): string | undefined {
+function writeHold({ notBefore, quarantined, failures, leaked, waived = [] }: Hold): string | undefined {
   const words = [
     notBefore !== undefined && `not-before=${new Date(notBefore).toISOString()}`,
     quarantined !== undefined && `quarantined=${quarantined}`,
     failures !== undefined && failures > 0 && `failures=${failures}`,
     leaked && "leaked=yes",
+    waived.length > 0 && `waived=${waived.join(",")}`,
   ].filter((word) => typeof word === "string");
   return words.length > 0 ? words.join(" ") : undefined;
 }
@@ -148,10 +151,12 @@ function readHold(text: string): Hold {
   const notBefore = Date.parse(words.get("not-before") ?? "");
   const failures = Number.parseInt(words.get("failures") ?? "", 10);
   const quarantined = words.get("quarantined");
+  const waived = (words.get("waived") ?? "").split(",").filter((name) => /^[0-9a-f]{12}$/.test(name));
   return {
     ...(Number.isNaN(notBefore) ? {} : { notBefore }),
     ...(Number.isNaN(failures) ? {} : { failures }),
     ...(quarantined ? { quarantined } : {}),
     ...(words.get("leaked") === "yes" ? { leaked: true } : {}),
+    ...(waived.length > 0 ? { waived } : {}),
   };
 }

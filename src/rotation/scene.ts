@@ -1,7 +1,7 @@
-import type { StoredSecret } from "../azure/key-vault.ts";
 import { Fault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Credential } from "../rotators/rotator.ts";
+import type { SecretValue } from "../secret-value.ts";
 import type { Held, Observed, RotationPorts } from "./observed.ts";
 
 /** What one act works on. */
@@ -13,10 +13,7 @@ export interface Scene {
 }
 
 /** What was read from there; the decision has seen to it that there is something. */
-export function held(
-  { observed, secret }: Scene,
-  place: "latest" | "pending" | "replaced",
-): Held & { stored: StoredSecret } {
+export function held({ observed, secret }: Scene, place: "latest" | "pending" | "replaced"): Held {
   const found = observed[place];
   if (!found) throw new Fault("internal-error", `nothing was read from ${place}`, { secret: secret.key });
   return found;
@@ -30,4 +27,13 @@ export function credentialOf(scene: Scene, place: "latest" | "pending" | "replac
     });
   }
   return credential;
+}
+
+/** The text that was read from there. */
+export function textIn(scene: Scene, place: "latest" | "pending" | "replaced"): SecretValue {
+  const { value } = held(scene, place).stored;
+  if (value) return value;
+  throw new Fault("internal-error", `the version in ${place} could not be read`, {
+    secret: scene.secret.key,
+  });
 }

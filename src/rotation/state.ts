@@ -12,8 +12,13 @@ export interface Observation {
   /** What the job at hand asks for. */
   readonly request: Request | undefined;
   readonly latest: Latest;
-  /** The version that our rotation replaced, if `latest` is ours. */
+  /**
+   * The version that our rotation replaced, if `latest` is ours or stands on top of ours; or that our rotation was to
+   * replace when somebody stored `latest`.
+   */
   readonly replaced: VersionFacts | undefined;
+  /** What we published and have not retired, where somebody has stored `latest` on top of it. */
+  readonly overtaken?: VersionFacts | undefined;
   readonly pending: Pending;
   readonly provider: ProviderFacts | undefined;
   /** What is derived from this secret, parents before their children. Nothing to look at where there is none. */
@@ -52,6 +57,7 @@ export interface VersionFacts {
   readonly credentialId: string | undefined;
 }
 
+/** `disabled`: by hand. Where that was done because the value is leaked, its tags are enough, and it is `readable`. */
 export type Latest =
   | { readonly kind: "missing" }
   | { readonly kind: "disabled" }
@@ -63,6 +69,8 @@ export type Latest =
       readonly first: boolean;
       /** Id of the rotation that would replace this version. */
       readonly rotation: string;
+      /** Versions that somebody stored between the one we replaced and ours. */
+      readonly between?: readonly string[];
       /** On a roll-back: containers started in between read the very value that is latest again. */
       readonly restored: Restored | undefined;
     } & VersionFacts);
@@ -89,6 +97,7 @@ export interface ProviderFacts {
   readonly latest: Acceptance;
   readonly pending: Acceptance;
   readonly replaced: Acceptance;
+  readonly overtaken?: Acceptance;
   /** Slots of the target that do not exist at the provider. */
   readonly missing: readonly string[];
   /** Credentials that our own minting left behind. */
@@ -110,4 +119,8 @@ export interface DependentFacts {
   /** Ids of gating groups, of this secret and of its children, that are not confirmed on the latest version. */
   readonly unconfirmed: readonly string[];
   readonly confirmed: number;
+  /** Ids of the groups that gate nothing and are not confirmed either. */
+  readonly others?: readonly string[];
+  /** How many gating groups fewer there are than at the publish, although the policy names them the same way. */
+  readonly lost?: number;
 }

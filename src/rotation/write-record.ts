@@ -1,6 +1,7 @@
 import type { FaultCode } from "../errors.ts";
+import { resolveDependents, waiverOf } from "../rollout/dependents.ts";
 import { pendingName, vaultOf } from "./observed.ts";
-import { type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
+import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { held, type Scene } from "./scene.ts";
 
 /** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
@@ -11,8 +12,30 @@ export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
   await changeRecord(scene, (record) => ({
     ...record,
     intent,
-    hold: mode === "roll" ? record.hold : record.hold?.leaked ? { leaked: true } : undefined,
+    hold: mode === "roll" ? record.hold : lasting(record.hold),
   }));
+}
+
+function lasting({ leaked, waived }: Hold = {}): Hold | undefined {
+  return leaked || waived ? { ...(leaked && { leaked }), ...(waived && { waived }) } : undefined;
+}
+
+/** Writes down that a person has confirmed a group; one that is not there any more is not missed any longer. */
+export async function waive(scene: Scene, group: string): Promise<void> {
+  const { secret, ports, signal } = scene;
+  const dependents = await resolveDependents(secret, ports, signal);
+  const isThere = dependents.some((dependent) => dependent.group.toLowerCase() === group.toLowerCase());
+  await changeRecord(scene, ({ hold, ...record }) => ({
+    ...record,
+    hold: { ...hold, waived: [...new Set([...(hold?.waived ?? []), waiverOf(group)])] },
+    dependents: isThere ? record.dependents : oneLess(record.dependents),
+  }));
+}
+
+/** Its first word is the number of groups. */
+function oneLess(recorded: string | undefined): string | undefined {
+  const [count, ...rest] = recorded?.split(" ") ?? [];
+  return count === undefined ? undefined : [Math.max(0, Number(count) - 1), ...rest].join(" ");
 }
 
 /** Changes our tags on the latest version, and nobody else's. */

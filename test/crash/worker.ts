@@ -44,7 +44,7 @@ export function createWorker(ground: Ground, redis: Redis, process: Process, pas
   };
   const jobs: JobDefinitions = {
     "sweep-vaults": createSweepVaults({ ...ports, log }),
-    "rotate-secret": createRotateSecret({ ...ports, log }),
+    "rotate-secret": createRotateSecret({ ...ports, log, agreed: async () => true }),
     "roll-dependents": createRollDependents({ ...ports, log }),
     "restart-group": createRestartGroup({ ...ports, log }),
   };

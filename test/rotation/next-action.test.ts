@@ -1,64 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../src/rotation/next-action.ts";
-import type { ChildFacts, Observation, ProviderFacts, ReadableLatest } from "../../src/rotation/state.ts";
-import { aRule, day, hour } from "./rules.ts";
-
-const now = Date.UTC(2026, 10, 21);
-const [one, two] = ["a".repeat(32), "b".repeat(32)];
-const rotation = `r-${"a".repeat(26)}`;
-
-function latest(change: Partial<ReadableLatest> = {}): ReadableLatest {
-  return {
-    kind: "readable",
-    lineage: "foreign",
-    first: true,
-    rotation,
-    restored: undefined,
-    version: one,
-    enabled: true,
-    createdAt: now - 60 * day,
-    expiresAt: now + 29 * day,
-    record: {},
-    credentialId: "orders_a",
-    ...change,
-  };
-}
-
-function seen(change: Partial<Observation> = {}): Observation {
-  const nothing = { request: undefined, replaced: undefined, provider: undefined, dependents: undefined };
-  return { now, latest: latest(), pending: { kind: "none" }, children: [], ...nothing, ...change };
-}
-
-const works: ProviderFacts = {
-  latest: "accepted",
-  pending: "refused",
-  replaced: "unknown",
-  missing: [],
-  orphans: [],
-};
-const intent = { mode: "routine", requestId: "q", at: now } as const;
-const parked = {
-  kind: "parked",
-  version: two,
+import type { ChildFacts, Observation } from "../../src/rotation/state.ts";
+import {
+  confirmed,
+  dual,
+  intent,
+  latest,
+  now,
+  one,
+  parked,
+  published,
+  replaced,
   rotation,
-  credentialId: "orders_b",
-  equalsLatest: false,
-  createdAt: now - hour,
-  refusals: 0,
-} as const;
-const published = latest({
-  lineage: "ours",
-  first: false,
-  version: two,
-  createdAt: now - hour,
-  expiresAt: now + 90 * day,
-  record: { rotation, from: one, state: "published" },
-  credentialId: "orders_b",
-});
-const replaced = { ...latest(), kind: undefined };
-const confirmed = { unconfirmed: [], confirmed: 2 };
-const dual = aRule({ slots: ["orders_a", "orders_b"] });
+  seen,
+  two,
+  works,
+} from "./facts.ts";
+import { aRule, day, hour } from "./rules.ts";
 
 describe("before the publish", () => {
   test("a version that is not due is left alone until it is", () => {
@@ -158,7 +117,7 @@ describe("before the publish", () => {
   test("the news of an older version is as good as that of the latest: it may have been merged with it", () => {
     const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
     const request = { trigger: "new-version", mode: "routine", requestId: "q", version: one } as const;
-    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({
+    expect(nextAction(seen({ latest: foreign, request, provider: works }), dual)).toEqual({
       kind: "write-intent",
       mode: "roll",
     });
@@ -293,14 +252,15 @@ describe("after the publish", () => {
   test("a version somebody else stored moves its dependents and rotates nothing", () => {
     const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
     const request = { trigger: "new-version", mode: "routine", requestId: "q", version: two } as const;
-    expect(nextAction(seen({ latest: foreign, request }), dual)).toEqual({
+    expect(nextAction(seen({ latest: foreign, request, provider: works }), dual)).toEqual({
       kind: "write-intent",
       mode: "roll",
     });
     const rolling = { ...foreign, record: { intent: { ...intent, mode: "roll" as const } } };
     const unconfirmed = { unconfirmed: ["/g/one"], confirmed: 0 };
-    expect(nextAction(seen({ latest: rolling, dependents: unconfirmed }), dual).kind).toBe("roll");
-    expect(nextAction(seen({ latest: rolling, dependents: confirmed }), dual).kind).toBe("close");
+    const moving = seen({ latest: rolling, provider: works });
+    expect(nextAction({ ...moving, dependents: unconfirmed }, dual).kind).toBe("roll");
+    expect(nextAction({ ...moving, dependents: confirmed }, dual).kind).toBe("close");
   });
 });
 
@@ -551,7 +511,7 @@ describe("what is derived from a secret", () => {
 
   test("follows a parent that somebody else wrote, before its readers are restarted", () => {
     const stored = latest({ record: { intent: { ...intent, mode: "roll" } }, expiresAt: now + 90 * day });
-    const rolling = seen({ latest: stored, children: children("behind") });
+    const rolling = seen({ latest: stored, children: children("behind"), provider: works });
     expect(nextAction({ ...rolling, children: undefined }, dual)).toMatchObject({ at: "children" });
     expect(nextAction(rolling, dual).kind).toBe("publish-child");
     const built = { ...rolling, children: children("current") };
@@ -561,7 +521,8 @@ describe("what is derived from a secret", () => {
 
   test("is built at rest too, with the restarts that this needs; what is not due is not rotated for it", () => {
     const resting = latest({ expiresAt: now + 90 * day });
-    const rebuilt = nextAction(seen({ latest: resting, children: children("missing") }), dual);
+    const missing = seen({ latest: resting, children: children("missing"), provider: works });
+    const rebuilt = nextAction(missing, dual);
     expect(rebuilt).toEqual({ kind: "write-intent", mode: "roll" });
     const odd = nextAction(seen({ latest: resting, children: children("foreign") }), dual);
     expect(odd).toMatchObject({ kind: "stop", code: "cannot-adopt" });

@@ -92,6 +92,7 @@ async function createWorld() {
   const none = () => Promise.reject(new Error("there are no dependents"));
   async function* nothing() {}
   const job = createRotateSecret({
+    agreed: async () => true,
     policy,
     clock,
     log: captureLog().log,

@@ -1,0 +1,60 @@
+import type { Log } from "../log.ts";
+import { type AuditAction, createAudit } from "../telemetry/audit.ts";
+import type { Act } from "./act.ts";
+import type { Observation, Request } from "./state.ts";
+
+/** Each action in the words of the audit; a repair is an apply that came after the publish. */
+const audited: Readonly<Record<Act["kind"], AuditAction>> = {
+  "write-intent": "intent",
+  park: "park",
+  mint: "mint",
+  apply: "apply",
+  repair: "apply",
+  publish: "publish",
+  "publish-child": "publish",
+  "settle-pending": "prove",
+  "reopen-pending": "prove",
+  revoke: "revoke",
+  close: "disable",
+  disable: "disable",
+  waive: "resolve",
+  "set-back": "roll-back",
+  restore: "roll-back",
+  "drop-intent": "resolve",
+};
+
+export interface Step {
+  readonly action: Act;
+  /** `vault/name` of the secret that was written to. */
+  readonly subject: string;
+  readonly rotation: string;
+  readonly facts: Observation;
+  readonly cause: Pick<Request, "trigger" | "mode" | "requestId"> & {
+    readonly actor?: string | undefined;
+    readonly reason?: string | undefined;
+  };
+}
+
+/** Who asked, what changed, which versions: ids only. */
+export function recordStep(log: Log, { action, subject, rotation, facts, cause }: Step): void {
+  const latest = facts.latest.kind === "readable" ? facts.latest : undefined;
+  createAudit(log)({
+    action: audited[action.kind],
+    outcome: "done",
+    secret: subject,
+    rotation,
+    trigger: cause.trigger,
+    mode: cause.mode,
+    request: cause.requestId,
+    actor: cause.actor,
+    reason: cause.reason,
+    from: latest?.record.from,
+    to: latest?.version,
+    credential: latest?.credentialId,
+  });
+  const { between = [] } = latest ?? {};
+  if (action.kind !== "close" || between.length === 0) return;
+  // It was never in use, and who it was should know.
+  const told = { secret: subject, code: "foreign-version", versions: between, latest: latest?.version };
+  log.warn(told, "somebody stored versions right before keyturn published; what they hold is not in use");
+}

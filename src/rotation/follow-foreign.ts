@@ -1,0 +1,88 @@
+import { type Action, pause, type Rules, stop } from "./action.ts";
+import { isKnown, isNamed, whichOne } from "./known-credential.ts";
+import { oddChild, rebuild } from "./next-child.ts";
+import type { Observation, ReadableLatest, VersionFacts } from "./state.ts";
+
+/** Somebody stored a version while a rotation was under way: it is on top of ours, or of the one we were to replace. */
+export function isUnfinished({ overtaken, replaced, pending }: Observation, latest: ReadableLatest): boolean {
+  if (latest.lineage === "ours") return false;
+  return overtaken !== undefined || (replaced !== undefined && pending.kind === "parked");
+}
+
+/**
+ * Nothing is rotated, but the readers are moved onto the version that somebody stored, if it works; then what that
+ * version has overtaken is retired, as it would have been if ours had stayed latest.
+ */
+export function followLatest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  const against = standsAgainst(seen, latest, rules);
+  if (against) return against;
+  const { pending, overtaken } = seen;
+  if (isUnfinished(seen, latest) && pending.kind === "parked")
+    return { kind: "settle-pending", rotation: pending.rotation ?? "" };
+  const child = rebuild(seen);
+  if (child) return child;
+  if (!seen.dependents) return { kind: "look", at: "dependents" };
+  const { unconfirmed, others = [] } = seen.dependents;
+  if (unconfirmed.length > 0) return { kind: "roll", groups: unconfirmed };
+  const odd = oddChild(seen, rules);
+  if (odd) return odd;
+  const retired = overtaken && retireOvertaken(seen, latest, overtaken, rules);
+  if (retired) return retired;
+  return others.length > 0 ? { kind: "roll", groups: others } : { kind: "close" };
+}
+
+/** Why nobody is to be restarted onto latest: it cannot be read, or the provider refuses it. */
+export function standsAgainst(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+  if (latest.credentialId === undefined) {
+    return stop(
+      "cannot-adopt",
+      `the text of ${rules.key} does not fit the policy's template; correct the template or store a value that fits`,
+    );
+  }
+  const { provider } = seen;
+  if (!provider) return { kind: "look", at: "provider" };
+  if (provider.latest === "unknown") return pause(seen);
+  if (provider.latest === "accepted") return undefined;
+  const question =
+    `the provider refuses the latest version of ${rules.key}, which keyturn did not make; ` +
+    "nobody is restarted onto it; store a value that works";
+  return setBack(seen, rules) ?? stop("foreign-version", question);
+}
+
+/**
+ * While the candidate is parked nobody was moved yet: the readers hold what the version before says. A single credential
+ * that was changed under them is made to accept that again, since it was seen to work; never what somebody else stored.
+ */
+export function setBack(seen: Observation, { rotator }: Pick<Rules, "rotator">): Action | undefined {
+  const { pending, provider, replaced, overtaken } = seen;
+  if (rotator.overlap !== "single" || rotator.origin !== "chosen" || pending.kind !== "parked")
+    return undefined;
+  if (!replaced?.enabled || replaced.credentialId === undefined) return undefined;
+  if (overtaken && overtaken.record.rotation !== pending.rotation) return undefined;
+  const isOurs = provider?.pending === "accepted" && provider.replaced === "refused";
+  return isOurs ? { kind: "set-back", to: "replaced" } : undefined;
+}
+
+/** Ours first, then the one it had replaced: each only as long as the provider accepts it and latest is another one. */
+function retireOvertaken(
+  seen: Observation,
+  latest: ReadableLatest,
+  overtaken: VersionFacts,
+  rules: Rules,
+): Action | undefined {
+  const retireAt = latest.createdAt + rules.overlap;
+  if (seen.now < retireAt) return { kind: "wait", until: retireAt, reason: "overlap" };
+  const old = [
+    { version: overtaken, acceptance: seen.provider?.overtaken },
+    { version: seen.replaced, acceptance: seen.provider?.replaced },
+  ] as const;
+  for (const { version, acceptance } of old) {
+    const id = version?.enabled ? version.credentialId : undefined;
+    if (id === undefined || id === latest.credentialId || !rules.retire) continue;
+    if (id === "" && isNamed(rules) && acceptance === "accepted") return whichOne(rules);
+    if (!id || !isKnown(id, rules)) continue;
+    if (acceptance === "unknown") return pause(seen);
+    if (acceptance === "accepted") return { kind: "revoke", credentialId: id };
+  }
+  return overtaken.enabled ? { kind: "disable", version: overtaken.version } : undefined;
+}

@@ -1,0 +1,19 @@
+import { type Action, type Rules, stop } from "./action.ts";
+
+/** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
+export function isNamed({ rotator }: Rules): boolean {
+  return rotator.origin === "minted" && rotator.slots.length === 0;
+}
+
+/** Of the target's slots; where there are none, any id that the provider gave. Else an id is only what a tag says. */
+export function isKnown(id: string, { rotator }: Rules): boolean {
+  return rotator.slots.length === 0 ? rotator.origin === "minted" : rotator.slots.includes(id);
+}
+
+export function whichOne({ key }: Rules): Action {
+  return stop(
+    "slot-unknown",
+    `the old credential of ${key} is still accepted, and the provider does not tell which of its credentials it is; ` +
+      `remove it there by hand, or name it: keyturn resolve ${key} --revoke ID`,
+  );
+}

@@ -1,0 +1,89 @@
+import type { KeyVault, SecretVersion } from "../azure/key-vault.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import { hold, versionFacts } from "./held.ts";
+import { lineageOf, overtakenBy } from "./lineage.ts";
+import { type Held, readable } from "./observed.ts";
+import { readRecord } from "./record.ts";
+import { rotationId } from "./rotation-id.ts";
+import type { VersionFacts } from "./state.ts";
+
+/** An older version that matters still, and its value as long as that can be read. */
+export interface Earlier {
+  readonly version: SecretVersion;
+  readonly held: Held | undefined;
+}
+
+/** What came before latest. */
+export interface Past {
+  readonly lineage: "ours" | "foreign";
+  readonly between: readonly string[];
+  readonly replaced: Earlier | undefined;
+  readonly overtaken: Earlier | undefined;
+}
+
+export interface Present {
+  readonly secret: SecretPolicy;
+  readonly vault: KeyVault;
+  readonly versions: readonly SecretVersion[];
+  readonly latest: Held | undefined;
+  readonly pending: Held | undefined;
+}
+
+/** Whose version is latest, and which older ones a rotation has not done with. */
+export async function lookBack(present: Present, signal: AbortSignal): Promise<Past> {
+  const { lineage, between = [], from, ours } = origin(present);
+  const read = async (version: SecretVersion | undefined): Promise<Earlier | undefined> => {
+    if (!version) return undefined;
+    if (!version.enabled || isClosed(present, lineage)) return { version, held: undefined };
+    // Somebody may have disabled it since the versions were listed; that tells the same as the list would.
+    const { stored } = await readable(present.vault.get(present.secret.name, version.version, signal));
+    return { version, held: hold(present.secret, stored) };
+  };
+  return {
+    lineage,
+    between: between.map(({ version }) => version),
+    replaced: await read(from),
+    overtaken: await read(ours),
+  };
+}
+
+interface Origin {
+  readonly lineage: "ours" | "foreign";
+  readonly between?: readonly SecretVersion[];
+  readonly from?: SecretVersion | undefined;
+  /** What we had published, and somebody stored latest on top of. */
+  readonly ours?: SecretVersion;
+}
+
+function origin(present: Present): Origin {
+  const { secret, versions, latest, pending } = present;
+  if (!latest) return { lineage: "foreign" };
+  const idOf = (version: string) => rotationId(secret.vault.id, secret.name, version);
+  const { lineage, from, claimed } = lineageOf(latest.stored, versions, idOf);
+  if (lineage === "ours") return { lineage, from };
+  if (claimed && isCandidate(latest, pending)) return { lineage: "ours", ...claimed };
+  const overtaken = overtakenBy(latest.stored, versions, idOf);
+  if (overtaken) return isOpen(overtaken) ? { lineage, ...overtaken } : { lineage };
+  const parkedFor = pending && readRecord(pending.stored.tags).rotation;
+  const before = versions.find(({ version }) => idOf(version) === parkedFor);
+  return { lineage, from: before?.version === latest.stored.version ? undefined : before };
+}
+
+/** The very value that this rotation had parked: whoever has copied our tags onto another value has not got that. */
+function isCandidate({ stored }: Held, pending: Held | undefined): boolean {
+  const parked = pending?.stored;
+  if (!parked?.value || !stored.value?.equals(parked.value)) return false;
+  return readRecord(parked.tags).rotation === readRecord(stored.tags).rotation;
+}
+
+function isOpen({ ours, from }: { ours: SecretVersion; from: SecretVersion }): boolean {
+  return ours.enabled || from.enabled;
+}
+
+function isClosed({ latest }: Present, lineage: Past["lineage"]): boolean {
+  return lineage === "ours" && latest !== undefined && readRecord(latest.stored.tags).state === "retired";
+}
+
+export function factsOf(earlier: Earlier | undefined): VersionFacts | undefined {
+  return earlier && versionFacts(earlier.version, earlier.held);
+}
