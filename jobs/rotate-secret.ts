@@ -152,6 +152,8 @@ async function refused(run: Run, observed: Observed, action: Act, fault: Fault):
   const { secret, ports, signal } = run;
   const scene = { secret, observed, ports, signal };
   if (fault.code === "credential-rejected") await countRefusal(scene);
+  // The readers of the parent are not kept waiting for a derived secret that cannot be written.
+  if (action.kind === "publish-child") await queueRoll(run.context.enqueue, secret.key);
   // The vault will not take this version from us: trying again would only leave a single credential broken for longer.
   const isFinal = action.kind === "publish" && fault.code !== "credential-rejected";
   await countFailure(scene, fault.code, isFinal);
@@ -174,9 +176,7 @@ async function conclude(run: Run, observed: Observed, action: Pause): Promise<Ou
       return { done: "rolling" };
     case "wait":
       await roll(run, observed);
-      return action.reason === "provider"
-        ? { again: action.until, why: "the provider cannot be asked now" }
-        : waitForOverlap(run, action, rotation);
+      return waitFor(run, action, rotation);
     case "idle":
       await tell(run, action, rotation);
       return { done: action.reason };
@@ -201,6 +201,12 @@ export function queueLook(
 ): Promise<string> {
   const data = { vault: vault.name, name, mode: "routine" as const, ...cause };
   return enqueue("rotate-secret", data, { dedupe: `${cause.trigger} ${key}`.toLowerCase(), delay });
+}
+
+function waitFor(run: Run, action: Pause & { kind: "wait" }, rotation: string): Outcome | Promise<Outcome> {
+  if (action.reason === "provider") return { again: action.until, why: "the provider cannot be asked now" };
+  if (action.reason === "down") return { again: action.until, why: "container groups that read it are down" };
+  return waitForOverlap(run, action, rotation);
 }
 
 /** The reminder is a nudge, not a promise: the sweep finds what is due as well. It waits in its own place in the queue. */

@@ -47,6 +47,7 @@ export const faultCodes = {
   "cannot-roll-back": "needs-human",
   "dependents-missing": "needs-human",
   "too-many-credentials": "needs-human",
+  "too-many-tags": "needs-human",
   quarantined: "needs-human",
   "internal-error": "retriable",
 } as const satisfies Record<string, FaultKind>;

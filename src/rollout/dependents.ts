@@ -54,6 +54,8 @@ export interface Confirmations {
   readonly unconfirmed: readonly GroupId[];
   /** and how many are. */
   readonly confirmed: number;
+  /** Gating groups that are not up, whatever they run on. */
+  readonly down: readonly GroupId[];
   /** Groups that gate nothing and are not confirmed either. */
   readonly others: readonly GroupId[];
   /** How many gating groups fewer there are than at the publish, although the policy says the same of them. */
@@ -72,9 +74,11 @@ export async function lookAtReaders(
 ): Promise<Confirmations> {
   const dependents = await resolveDependents(secret, ports, signal);
   const behind: Dependent[] = [];
+  const down: GroupId[] = [];
   for (const dependent of dependents) {
     const facts = groupFacts(dependent.group, await ports.groups.get(dependent.group, signal));
     const where = standing(facts, publication, ports.policy.rollout, ports.clock.now());
+    if (facts.phase === "unsettled" && dependent.gate) down.push(dependent.group);
     if (!isConfirmed(where) && !waived.includes(waiverOf(dependent.group))) behind.push(dependent);
   }
   const unconfirmed = behind.filter(({ gate }) => gate).map(({ group }) => group);
@@ -82,6 +86,7 @@ export async function lookAtReaders(
   return {
     unconfirmed,
     confirmed: gating - unconfirmed.length,
+    down,
     others: behind.filter(({ gate }) => !gate).map(({ group }) => group),
     lost: lostSince(recorded, recordOf(secret, dependents, ports.policy)),
   };

@@ -59,10 +59,13 @@ export async function act(
     case "revoke":
       return secret.rotator.revoke(action.credentialId, rotatorContext(ports, signal));
     case "close":
-      if (action.revoke) await secret.rotator.revoke(action.revoke, rotatorContext(ports, signal));
       return close(scene);
     case "disable":
-      return disable(scene, action.version);
+      return enable(scene, action.version, false);
+    case "reopen":
+      return enable(scene, action.version, true);
+    case "mark-leaked":
+      return changeRecord(scene, (record) => ({ ...record, hold: { ...record.hold, leaked: true } }));
     case "waive":
       return waive(scene, action.group);
     case "set-back":
@@ -82,7 +85,7 @@ async function restore(scene: Scene): Promise<void> {
   const { stored } = held(scene, "replaced");
   const { latest } = observed.facts;
   const rotation = latest.kind === "readable" ? latest.rotation : undefined;
-  const notBefore = ports.clock.now() + secret.minInterval;
+  const notBefore = ports.clock.now() + secret.minInterval + turnOf(scene);
   const credential = credentialOf(scene, "replaced").id;
   const record = {
     rotation,
@@ -97,6 +100,14 @@ async function restore(scene: Scene): Promise<void> {
     secret.name,
     { ...version, expiresAt: stored.expiresAt },
     signal,
+  );
+}
+
+/** Rotations that went wrong together are tried again one after the other: each secret of the policy has its own time. */
+function turnOf({ secret, ports: { policy } }: Scene): Millis {
+  const each = 2 * policy.rollout.deadline;
+  return (
+    (policy.secrets.findIndex(({ key }) => key === secret.key) * each) % Math.max(each, secret.minInterval)
   );
 }
 
@@ -180,8 +191,8 @@ async function reopenPending(scene: Scene, rotation: string): Promise<void> {
   await vault.update(name, newest.version, { enabled: true }, signal);
 }
 
-async function disable({ secret, ports, signal }: Scene, version: string): Promise<void> {
-  await vaultOf(secret, ports.vaults).update(secret.name, version, { enabled: false }, signal);
+async function enable({ secret, ports, signal }: Scene, version: string, enabled: boolean): Promise<void> {
+  await vaultOf(secret, ports.vaults).update(secret.name, version, { enabled }, signal);
 }
 
 /** The old credential is dead (or there was none): its version is disabled, then the rotation is marked as closed. */
@@ -190,11 +201,25 @@ async function close(scene: Scene): Promise<void> {
   const vault = vaultOf(secret, ports.vaults);
   const { replaced } = observed.facts;
   await closeChildren(scene);
-  if (replaced?.enabled) await vault.update(secret.name, replaced.version, { enabled: false }, signal);
+  const old = observed.replaced?.stored;
+  if (replaced?.enabled && old) {
+    // In the same write, so that it can be told from a version that somebody has disabled before it was revoked.
+    const tags = writeRecord(old.tags, { ...replaced.record, state: "revoked" });
+    await vault.update(secret.name, replaced.version, { enabled: false, tags }, signal);
+  }
   await changeRecord(scene, (record) => ({
-    ...record,
+    ...(isOurs(scene) ? record : markOf(scene, record)),
     intent: record.intent?.mode === "roll" ? undefined : record.intent,
     state: "retired",
   }));
   if (observed.pending) await settlePending(scene);
+}
+
+function isOurs({ observed: { facts } }: Scene): boolean {
+  return facts.latest.kind === "readable" && facts.latest.lineage === "ours";
+}
+
+/** Our tags on somebody else's version may be copies of others: as closed counts the one whose mark names itself. */
+function markOf(scene: Scene, { intent, hold }: VersionRecord): VersionRecord {
+  return { from: held(scene, "latest").stored.version, intent, hold };
 }

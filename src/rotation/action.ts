@@ -19,8 +19,11 @@ export type Action =
   | { readonly kind: "publish-child"; readonly child: string }
   | { readonly kind: "roll"; readonly groups: readonly string[] }
   | { readonly kind: "revoke"; readonly credentialId: string }
-  /** `revoke`: a credential to be revoked before, whatever it holds. */
-  | { readonly kind: "close"; readonly revoke?: string }
+  | { readonly kind: "close" }
+  /** Enables an older version, to see whose credential it holds. */
+  | { readonly kind: "reopen"; readonly version: string }
+  /** Writes down that what the open rotation replaces is leaked. */
+  | { readonly kind: "mark-leaked" }
   /** Disables a version that is neither latest nor the one before ours. */
   | { readonly kind: "disable"; readonly version: string }
   /** A person says that this group needs no waiting for. */
@@ -31,7 +34,11 @@ export type Action =
   | { readonly kind: "restore" }
   /** Takes back what was asked: intent, hold and candidate. */
   | { readonly kind: "drop-intent" }
-  | { readonly kind: "wait"; readonly until: Timestamp; readonly reason: "overlap" | "slot" | "provider" }
+  | {
+      readonly kind: "wait";
+      readonly until: Timestamp;
+      readonly reason: "overlap" | "slot" | "down" | "provider";
+    }
   | {
       readonly kind: "idle";
       readonly until: Timestamp;

@@ -2,23 +2,25 @@ import type { Timestamp } from "../clock.ts";
 import { type Action, pause, type Rules, stop } from "./action.ts";
 import { isKnown, isNamed, whichOne } from "./known-credential.ts";
 import { oddChild, rebuild } from "./next-child.ts";
-import type { Observation, ReadableLatest, VersionFacts } from "./state.ts";
+import type { Observation, ReadableLatest } from "./state.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
 export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   const { provider, pending, dependents } = seen;
   const rotation = latest.record.rotation ?? "";
+  if (latest.credentialId === undefined) return unreadable(rules);
   if (!provider) return { kind: "look", at: "provider" };
   if (provider.latest === "unknown") return pause(seen);
   if (provider.latest === "refused") return repair(seen, rotation, rules);
   // Where somebody stored a version while we published, only the parked copy tells that latest is ours.
   const isParked = pending.kind === "parked" && pending.rotation === rotation;
   if (isParked && !latest.between?.length) return { kind: "settle-pending", rotation };
+  const late = isLate(seen, latest, rules);
   const child = rebuild(seen);
-  if (child) return child;
+  if (child && (child.kind === "look" || !late)) return child;
   if (!dependents) return { kind: "look", at: "dependents" };
-  const late = isLeaked(latest) && seen.now >= leakedSince(latest) + rules.deadline;
-  if (dependents.unconfirmed.length > 0 && !late) return notConfirmed(seen, latest, dependents.unconfirmed);
+  if (dependents.unconfirmed.length > 0 && !late)
+    return notConfirmed(seen, latest, dependents.unconfirmed, rules);
   const odd = late ? undefined : oddChild(seen, rules);
   if (odd) return odd;
   const retireAt = overlapEnd(latest, rules);
@@ -37,11 +39,35 @@ function lost(count: number | undefined, { key }: Rules): Action {
   );
 }
 
+function unreadable({ key }: Rules): Action {
+  return stop(
+    "cannot-adopt",
+    `the text of ${key}, which keyturn published, does not fit the policy's template any more; ` +
+      "bring the template back until the old credential is retired",
+  );
+}
+
+/** A leaked credential lives no longer than this, whoever still needs it. */
+export function isLate({ now }: Observation, latest: ReadableLatest, { deadline }: Rules): boolean {
+  return isLeaked(latest) && now >= leakedSince(latest) + deadline;
+}
+
 /** A restart that failed turns the rotation round, unless the old value is leaked: there is no way back to that one. */
-function notConfirmed(seen: Observation, latest: ReadableLatest, groups: readonly string[]): Action {
-  const failed = seen.request?.trigger === "roll-failed" && latest.record.restores === undefined;
-  if (failed && !isLeaked(latest)) return { kind: "write-intent", mode: "rolling-back" };
-  return { kind: "roll", groups };
+function notConfirmed(
+  seen: Observation,
+  latest: ReadableLatest,
+  groups: readonly string[],
+  rules: Rules,
+): Action {
+  if (seen.request?.trigger !== "roll-failed" || isLeaked(latest)) return { kind: "roll", groups };
+  if (latest.record.restores === undefined) return { kind: "write-intent", mode: "rolling-back" };
+  // It may still be the failure that was the reason for going back.
+  if (seen.now < latest.createdAt + 2 * rules.deadline) return { kind: "roll", groups };
+  return stop(
+    "cannot-roll-back",
+    `${groups.length} container group(s) do not come up on the restored value of ${rules.key} either; ` +
+      `bring them up, or confirm each: keyturn resolve ${rules.key} --confirm GROUP`,
+  );
 }
 
 /** Nobody needs an overlap with a leaked value, or with one that was taken back. */
@@ -49,7 +75,7 @@ function overlapEnd(latest: ReadableLatest, { overlap }: Rules): Timestamp {
   return isLeaked(latest) || latest.record.restores !== undefined ? 0 : latest.createdAt + overlap;
 }
 
-function isLeaked({ record }: ReadableLatest): boolean {
+export function isLeaked({ record }: ReadableLatest): boolean {
   return record.hold?.leaked === true || record.intent?.mode === "compromised";
 }
 
@@ -82,33 +108,28 @@ function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action
   if (orphan !== undefined) return { kind: "revoke", credentialId: orphan };
   const old = replaced?.credentialId;
   if (old === "" && isNamed(rules) && provider?.replaced === "accepted") return whichOne(rules);
-  if (old === undefined && replaced?.enabled === false && isLeaked(latest))
-    return retireUnseen(latest, rules, replaced);
+  // Whoever has disabled it meant well, but a credential that cannot be compared cannot be revoked.
+  const isHidden = replaced?.enabled === false && replaced.record.state !== "revoked";
+  if (isHidden && old === undefined && hasTwo(rules)) return { kind: "reopen", version: replaced.version };
   if (!old || old === latest.credentialId || !isKnown(old, rules)) return end;
   if (provider?.replaced === "unknown") return pause(seen);
   return provider?.replaced === "accepted" ? { kind: "revoke", credentialId: old } : end;
 }
 
-/** Who gates nothing is not waited for for long, but brought along: once the rotation is closed nobody looks any more. */
-function close(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
-  const { others = [] } = seen.dependents ?? {};
-  const patience = Math.max(overlapEnd(latest, rules), latest.createdAt) + rules.deadline;
-  return others.length > 0 && seen.now < patience ? { kind: "roll", groups: others } : { kind: "close" };
+/** Whether the old credential is another one than that of latest, which somebody can be told to refuse. */
+function hasTwo({ rotator }: Rules): boolean {
+  return rotator.overlap === "dual" && (rotator.slots.length > 0 || rotator.origin === "minted");
 }
 
 /**
- * The leaked version was disabled by hand, so nothing can be compared. Of two slots it is the other one, and revoking
- * that again does no harm. Where only the provider knows which it is, it has to be readable once more.
+ * Once the rotation is closed nobody looks any more. Who gates nothing is brought along before, but not waited for for
+ * long; who could not follow a leak in time is not forgotten.
  */
-function retireUnseen(latest: ReadableLatest, rules: Rules, { version }: VersionFacts): Action {
-  const other = rules.rotator.slots.find((slot) => slot !== latest.credentialId);
-  if (!isNamed(rules)) return { kind: "close", ...(other && { revoke: other }) };
-  return stop(
-    "slot-unknown",
-    `the leaked version ${version} of ${rules.key} is disabled, so the provider cannot be asked which credential it holds; ` +
-      "enable it until keyturn has revoked it, or name the credential: " +
-      `keyturn resolve ${rules.key} --revoke ID`,
-  );
+function close(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  const { unconfirmed = [], others = [] } = seen.dependents ?? {};
+  if (unconfirmed.length > 0) return { kind: "roll", groups: unconfirmed };
+  const patience = Math.max(overlapEnd(latest, rules), latest.createdAt) + rules.deadline;
+  return others.length > 0 && seen.now < patience ? { kind: "roll", groups: others } : { kind: "close" };
 }
 
 /**
@@ -117,16 +138,19 @@ function retireUnseen(latest: ReadableLatest, rules: Rules, { version }: Version
  */
 export function rollBack(seen: Observation, rules: Rules): Action {
   const { provider, replaced } = seen;
-  if (!replaced?.enabled || replaced.credentialId === undefined) return noWayBack(rules);
+  if (!replaced?.enabled || replaced.credentialId === undefined) return noWayBack(seen, rules);
   if (!provider) return { kind: "look", at: "provider" };
   if (provider.replaced === "unknown") return pause(seen);
   if (provider.replaced === "accepted") return { kind: "restore" };
   return rules.rotator.overlap === "single" && rules.rotator.origin === "chosen"
     ? { kind: "set-back", to: "replaced" }
-    : noWayBack(rules);
+    : noWayBack(seen, rules);
 }
 
-function noWayBack({ key }: Rules): Action {
+function noWayBack({ dependents }: Observation, { key }: Rules): Action {
+  if (!dependents) return { kind: "look", at: "dependents" };
+  // They have come up on the new value after all: nothing is wrong any more.
+  if (dependents.unconfirmed.length === 0) return { kind: "drop-intent" };
   return stop(
     "cannot-roll-back",
     `${key} was to be rolled back, but the replaced value is gone or refused by the provider; ` +

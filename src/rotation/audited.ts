@@ -18,6 +18,8 @@ const audited: Readonly<Record<Act["kind"], AuditAction>> = {
   close: "disable",
   disable: "disable",
   waive: "resolve",
+  reopen: "revoke",
+  "mark-leaked": "intent",
   "set-back": "roll-back",
   restore: "roll-back",
   "drop-intent": "resolve",

@@ -1,7 +1,13 @@
 import { type Action, pause, type Rules, stop } from "./action.ts";
+import { isKnown } from "./known-credential.ts";
 import { setBack } from "./follow-foreign.ts";
 import { oddChild, rebuild } from "./next-child.ts";
+import { dueAt } from "./due.ts";
+import type { VersionRecord } from "./record.ts";
 import type { Observation, Pending, ReadableLatest } from "./state.ts";
+
+/** How long to leave readers alone that are not up. */
+const downPause = 15_000;
 
 /** A candidate that was refused this often is made anew. */
 const mostRefusals = 3;
@@ -34,12 +40,16 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
   const { rotation } = latest;
   const slot = freeSlot(latest.credentialId, rules);
   if (slot === undefined) {
-    return stop("slot-unknown", `${rules.key}: '${latest.credentialId}' is none of the policy's credentials`);
+    return stop("slot-unknown", notOfThem(rules.key, latest.credentialId));
   }
   const make = { kind: rules.rotator.origin === "minted" ? "mint" : "park", slot, rotation } as const;
   if (!isCandidate(pending, rotation, slot))
     return (
-      adopts(seen, latest, rules) ?? stillInUse(seen, latest, rules) ?? makeRoom(seen, latest, rules) ?? make
+      adopts(seen, latest, rules) ??
+      stillInUse(seen, latest, rules) ??
+      preFlight(seen, latest, rules) ??
+      makeRoom(seen, latest, rules) ??
+      make
     );
   if (provider?.pending === "unknown") return pause(seen);
   if (isRefused(pending)) return make;
@@ -61,7 +71,7 @@ function stillInUse(
   { rotator, overlap }: Rules,
 ): Action | undefined {
   const takesTurns = rotator.overlap === "dual" && rotator.slots.length > 0;
-  if (first || !takesTurns || record.intent?.mode === "compromised") return undefined;
+  if (first || !takesTurns || isPressing(seen, record)) return undefined;
   const child = rebuild(seen);
   if (child) return child;
   const { dependents, now } = seen;
@@ -69,6 +79,27 @@ function stillInUse(
   if (dependents.unconfirmed.length > 0) return { kind: "roll", groups: dependents.unconfirmed };
   const until = createdAt + (record.restores === undefined ? overlap : 0);
   return now < until ? { kind: "wait", until, reason: "slot" } : undefined;
+}
+
+/** A leak waits for nobody; and if the provider refuses latest, nobody can run on it: a new value is the cure. */
+function isPressing({ provider }: Observation, { intent }: VersionRecord): boolean {
+  return intent?.mode === "compromised" || provider?.latest === "refused";
+}
+
+/** Nothing is begun while readers are down: they could not show whether they take the new value. Not for ever, though. */
+function preFlight(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+  const patience = dueAt(latest, rules) + rules.rotateBefore / 2;
+  if (isPressing(seen, latest.record) || seen.now >= patience) return undefined;
+  if (!seen.children) return { kind: "look", at: "children" };
+  if (!seen.dependents) return { kind: "look", at: "dependents" };
+  const isDown = (seen.dependents.down ?? []).length > 0;
+  return isDown ? { kind: "wait", until: seen.now + downPause, reason: "down" } : undefined;
+}
+
+function notOfThem(key: string, id: string | undefined): string {
+  return id
+    ? `${key}: '${id}' is none of the policy's credentials`
+    : `the value of ${key} is none of those that its provider has now; store one that works, then ask again`;
 }
 
 /**
@@ -144,4 +175,16 @@ export function standDown(seen: Observation, latest: ReadableLatest, rules: Rule
   return provider.latest === "refused" && provider.pending === "accepted"
     ? { kind: "set-back", to: "latest" }
     : end;
+}
+
+/** A candidate that nobody will publish is not left alive at the provider; then what was asked is taken back. */
+export function discard(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+  const end = standDown(seen, latest, rules, { kind: "drop-intent" });
+  const { pending, provider } = seen;
+  if (rules.rotator.overlap === "single" || end.kind !== "drop-intent") return end;
+  const id = pending.kind === "parked" && pending.rotation === latest.rotation ? pending.credentialId : "";
+  if (!id || id === latest.credentialId || !isKnown(id, rules)) return end;
+  if (!provider) return { kind: "look", at: "provider" };
+  if (provider.pending === "unknown") return pause(seen);
+  return provider.pending === "accepted" ? { kind: "revoke", credentialId: id } : end;
 }

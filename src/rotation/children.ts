@@ -4,7 +4,7 @@ import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
 import { render } from "../rotators/secret-text.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { lineageOf, restoredBy } from "./lineage.ts";
-import { dueAt } from "./next-action.ts";
+import { dueAt } from "./due.ts";
 import { type Child, type Held, type Observed, type RotationPorts, readable, vaultOf } from "./observed.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";

@@ -21,10 +21,9 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   "publish-child": ({ child }) => ["derived", `${child} built from the latest version and published`],
   roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
   revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
-  close: ({ revoke }) => [
-    "retired",
-    `${revoke ? `credential '${revoke}' revoked, ` : ""}old version disabled; rotation closed`,
-  ],
+  close: () => ["retired", "old version disabled; rotation closed"],
+  reopen: ({ version }) => ["reopened", `version ${version} enabled until its credential is revoked`],
+  "mark-leaked": () => ["leaked", "recorded that the replaced value is leaked; it retires without overlap"],
   disable: ({ version }) => ["disabled", `version ${version}, which somebody else has replaced, is disabled`],
   waive: ({ group }) => ["waived", `${group} is not waited for: a person has confirmed it`],
   "set-back": ({ to }) => [
@@ -35,6 +34,8 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   "drop-intent": () => ["abandoned", "the request was taken back; its candidate is disabled"],
   wait: ({ reason, until }) => {
     if (reason === "provider") return ["waiting", "the provider cannot be asked at the moment"];
+    if (reason === "down")
+      return ["waiting", "container groups that read it are not up; nothing is begun until they are"];
     return reason === "overlap"
       ? ["overlap", `all dependents confirmed; old credential retires at ${iso(until)}`]
       : ["waiting", `the other credential was in use a moment ago; it is replaced at ${iso(until)}`];

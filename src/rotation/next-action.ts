@@ -1,8 +1,9 @@
-import type { Timestamp } from "../clock.ts";
 import { type Action, type Rules, stop } from "./action.ts";
-import { afterPublish, rollBack } from "./after-publish.ts";
-import { beforePublish, standDown } from "./before-publish.ts";
+import { afterPublish, isLate, isLeaked, rollBack } from "./after-publish.ts";
+import { beforePublish, discard, standDown } from "./before-publish.ts";
+import { dueAt } from "./due.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
+import { isNamed } from "./known-credential.ts";
 import { behind, oddChild } from "./next-child.ts";
 import type { Observation, ReadableLatest, Request } from "./state.ts";
 
@@ -24,14 +25,6 @@ export function nextAction(seen: Observation, rules: Rules): Action {
   return answered(seen, latest, rules) ?? recorded(seen, latest) ?? proceed(seen, latest, rules);
 }
 
-/** When this version should be replaced: `rotateBefore` its expiry, or its age if it has none. */
-export function dueAt(
-  latest: { createdAt: Timestamp; expiresAt: Timestamp | undefined },
-  rules: Pick<Rules, "validity" | "rotateBefore">,
-): Timestamp {
-  return (latest.expiresAt ?? latest.createdAt + rules.validity) - rules.rotateBefore;
-}
-
 /** Published by us and not yet retired: the rotation that made it is still open. */
 export function isOpenPublished(latest: ReadableLatest): boolean {
   return latest.lineage === "ours" && latest.record.state !== "retired";
@@ -44,18 +37,25 @@ function answered(seen: Observation, latest: ReadableLatest, rules: Rules): Acti
   if (!isAskedOf(latest, request)) return undefined;
   if (request?.mode === "retry" && hold) return { kind: "write-intent", mode: intent?.mode ?? "routine" };
   const isDropped = request?.mode === "abandon" && !isOpenPublished(latest) && (intent ?? hold);
-  return isDropped ? standDown(seen, latest, rules, { kind: "drop-intent" }) : undefined;
+  return isDropped ? discard(seen, latest, rules) : undefined;
 }
 
 /** A request of a person that no tag tells of yet is written down before anything else. */
 function recorded({ request }: Observation, latest: ReadableLatest): Action | undefined {
   const { intent } = latest.record;
+  if (isLeakOfReplaced(latest, request)) return { kind: "mark-leaked" };
   if (!isAskedOf(latest, request)) return undefined;
   if (request?.mode === "compromised" && intent?.mode !== "compromised") {
     return { kind: "write-intent", mode: "compromised" };
   }
   const intended = intent !== undefined && intent.mode !== "roll";
   return request?.mode === "routine" && !intended ? { kind: "write-intent", mode: "routine" } : undefined;
+}
+
+/** It was asked of the version that the open rotation has replaced meanwhile: that one is leaked, not latest. */
+function isLeakOfReplaced(latest: ReadableLatest, request: Request | undefined): boolean {
+  const isLeak = request?.trigger === "manual" && request.mode === "compromised";
+  return isLeak && request.version === latest.record.from && isOpenPublished(latest) && !isLeaked(latest);
 }
 
 /** By a person, of the very version that is latest. */
@@ -65,10 +65,14 @@ function isAskedOf(latest: ReadableLatest, request: Request | undefined): boolea
 
 function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
   const { intent, hold } = latest.record;
-  if (hold?.quarantined !== undefined) return quarantined(seen, latest, rules, hold.quarantined);
-  if (isOpenPublished(latest)) {
+  const isOpen = isOpenPublished(latest);
+  // A leaked credential is retired in time, whatever else did not work.
+  if (hold?.quarantined !== undefined && !(isOpen && isLate(seen, latest, rules)))
+    return quarantined(seen, latest, rules, hold.quarantined);
+  if (isOpen) {
     if (!latest.enabled) return unreadable(rules);
-    return intent?.mode === "rolling-back" ? rollBack(seen, rules) : afterPublish(seen, latest, rules);
+    const isBack = intent?.mode === "rolling-back" && !isLeaked(latest);
+    return isBack ? rollBack(seen, rules) : afterPublish(seen, latest, rules);
   }
   if (intent?.mode === "roll" && !startsByItself(seen, latest, rules))
     return followLatest(seen, latest, rules);
@@ -79,7 +83,7 @@ function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Actio
 function quarantined(seen: Observation, latest: ReadableLatest, rules: Rules, code: string): Action {
   const question =
     `the rotation of ${rules.key} was given up: ${code}; mend the cause, then ` +
-    `keyturn resolve ${rules.key} --retry, or --abandon`;
+    `keyturn resolve ${rules.key} --retry${isOpenPublished(latest) ? "" : ", or --abandon"}`;
   return standDown(seen, latest, rules, stop("quarantined", question));
 }
 
@@ -97,7 +101,8 @@ function startsByItself(seen: Observation, latest: ReadableLatest, rules: Rules)
 }
 
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
-  if (startsByItself(seen, latest, rules)) return { kind: "write-intent", mode: "routine" };
+  if (startsByItself(seen, latest, rules))
+    return tooManyTags(latest, rules) ?? { kind: "write-intent", mode: "routine" };
   const { pending, children } = seen;
   // Left by a process that was gone before it had tidied up.
   const isLeftOver = pending.kind === "parked" && pending.equalsLatest && latest.record.state === "retired";
@@ -115,6 +120,8 @@ function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action
     const by = latest.lineage === "ours" ? latest.record.rotation : undefined;
     return { kind: "idle", until: dueAt(latest, rules), reason: "superseded", by };
   }
+  const orphan = leftBehind(seen, latest, rules);
+  if (orphan) return orphan;
   const heldUntil = latest.record.hold?.notBefore ?? 0;
   if (seen.now < heldUntil) return { kind: "idle", until: heldUntil, reason: "held" };
   const until = dueAt(latest, rules);
@@ -123,9 +130,10 @@ function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action
 
 /** A new version that somebody stored, or a derived secret that has to be rebuilt: with the restarts that this needs. */
 function movesReaders(seen: Observation, latest: ReadableLatest): boolean {
-  const { request } = seen;
-  const somebodyWrote = request?.trigger === "new-version" && latest.lineage === "foreign" && !latest.first;
-  const isNews = somebodyWrote && latest.record.state !== "retired";
+  const { state, from } = latest.record;
+  // Our tags may have been copied from another version: only a mark that names this very version counts.
+  const isDone = state === "retired" && from === latest.version;
+  const isNews = latest.lineage === "foreign" && !latest.first && !isDone;
   return isNews || isUnfinished(seen, latest) || behind(seen) !== undefined;
 }
 
@@ -134,5 +142,25 @@ function unreadable({ key }: Rules): Action {
     "secret-disabled",
     `the latest version of ${key} is disabled, and the rotation that made it is not closed; ` +
       "enable it, and keyturn ends that rotation at once and makes another one",
+  );
+}
+
+/** The sweep looks for what a mint left behind whose answer was lost; only where nobody can be running on it. */
+function leftBehind(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+  const isAtRest = latest.first || latest.lineage === "ours";
+  if (seen.request?.trigger !== "sweep" || !isNamed(rules) || !isAtRest || !rules.retire) return undefined;
+  if (!seen.provider) return { kind: "look", at: "provider" };
+  const [orphan] = seen.provider.orphans;
+  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
+}
+
+/** Key Vault keeps 15 tags on a version, and ours are up to eight. */
+const mostOtherTags = 7;
+
+function tooManyTags({ otherTags = 0 }: ReadableLatest, { key }: Rules): Action | undefined {
+  if (otherTags <= mostOtherTags) return undefined;
+  return stop(
+    "too-many-tags",
+    `${key} has ${otherTags} tags of others, and Key Vault takes 15 with keyturn's eight; remove ${otherTags - mostOtherTags}`,
   );
 }

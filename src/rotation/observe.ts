@@ -156,6 +156,7 @@ export async function lookAtDependents(
   const dependents = {
     unconfirmed: [...new Set(found.flatMap(({ unconfirmed }) => unconfirmed))],
     confirmed: sum(found.map(({ confirmed }) => confirmed)),
+    down: found.flatMap(({ down }) => down),
     others: [...new Set(found.flatMap(({ others }) => others))],
     lost: sum(found.map(({ lost }) => lost)),
   };
@@ -180,6 +181,7 @@ function latestFacts(
     lineage,
     first: versions.length <= 1,
     between,
+    otherTags: Object.keys(stored.tags).filter((name) => !name.startsWith("keyturn-")).length,
     rotation: rotationId(secret.vault.id, secret.name, stored.version),
     restored: restoredBy(stored, versions),
     ...versionFacts(stored, held),

@@ -13,7 +13,7 @@ export const tag = {
   restores: "keyturn-restores",
   /** Number and digest of the group ids found when it was published. */
   dependents: "keyturn-dependents",
-  /** `parked`, `published` or `retired`; saves reads, decides nothing alone. */
+  /** `parked`, `published`, `retired` or `revoked`; saves reads, decides nothing alone. */
   state: "keyturn-state",
   /** Somebody or something asked for a rotation of this version. */
   intent: "keyturn-intent",
@@ -50,6 +50,10 @@ export interface Hold {
   readonly waived?: readonly string[];
 }
 
+/** `retired`: the rotation that made this version is closed. `revoked`: its own credential is dead, and it is disabled. */
+const states = ["parked", "published", "retired", "revoked"] as const;
+export type State = (typeof states)[number];
+
 /** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
 export interface VersionRecord {
   readonly rotation?: string;
@@ -57,7 +61,7 @@ export interface VersionRecord {
   readonly credential?: string;
   readonly restores?: string;
   readonly dependents?: string;
-  readonly state?: "parked" | "published" | "retired";
+  readonly state?: State;
   readonly intent?: Intent;
   readonly hold?: Hold;
 }
@@ -80,7 +84,7 @@ const Record = z.object({
     .optional()
     .catch(undefined),
   [tag.dependents]: z.string().max(128).optional().catch(undefined),
-  [tag.state]: z.enum(["parked", "published", "retired"]).optional().catch(undefined),
+  [tag.state]: z.enum(states).optional().catch(undefined),
   [tag.intent]: z.string().transform(readIntent).optional().catch(undefined),
   [tag.hold]: z.string().transform(readHold).optional().catch(undefined),
 });

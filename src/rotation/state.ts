@@ -69,6 +69,8 @@ export type Latest =
       readonly first: boolean;
       /** Id of the rotation that would replace this version. */
       readonly rotation: string;
+      /** How many tags it has that are not ours. */
+      readonly otherTags?: number;
       /** Versions that somebody stored between the one we replaced and ours. */
       readonly between?: readonly string[];
       /** On a roll-back: containers started in between read the very value that is latest again. */
@@ -119,6 +121,8 @@ export interface DependentFacts {
   /** Ids of gating groups, of this secret and of its children, that are not confirmed on the latest version. */
   readonly unconfirmed: readonly string[];
   readonly confirmed: number;
+  /** Ids of gating groups that are not up, whatever they run on. */
+  readonly down?: readonly string[];
   /** Ids of the groups that gate nothing and are not confirmed either. */
   readonly others?: readonly string[];
   /** How many gating groups fewer there are than at the publish, although the policy names them the same way. */

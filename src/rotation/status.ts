@@ -5,7 +5,7 @@ import { describeAction } from "./describe.ts";
 import { lookAtChildren } from "./children.ts";
 import { lookAndDecide } from "./decide.ts";
 import type { Action } from "./action.ts";
-import { dueAt } from "./next-action.ts";
+import { dueAt } from "./due.ts";
 import type { Child, Observed, RotationPorts } from "./observed.ts";
 import type { ChildFacts } from "./state.ts";
 

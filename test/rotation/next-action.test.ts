@@ -75,12 +75,12 @@ describe("before the publish", () => {
   });
 
   test("the candidate goes to the role that the published value does not use", () => {
-    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works, dependents: confirmed });
     expect(nextAction(ready, dual)).toEqual({ kind: "park", slot: "orders_b", rotation });
   });
 
   test("a single credential is replaced in its own place", () => {
-    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works, dependents: confirmed });
     expect(nextAction(ready, aRule({ slots: ["orders_a"] }))).toEqual({
       kind: "park",
       slot: "orders_a",
@@ -99,7 +99,8 @@ describe("before the publish", () => {
     const other = { ...parked, rotation: `r-${"b".repeat(26)}` };
     const inUse = { ...parked, credentialId: "orders_a" };
     for (const pending of [other, inUse]) {
-      const ready = seen({ latest: latest({ record: { intent } }), pending, provider: works });
+      const facts = { latest: latest({ record: { intent } }), provider: works, dependents: confirmed };
+      const ready = seen({ ...facts, pending });
       expect(nextAction(ready, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
     }
   });
@@ -154,9 +155,46 @@ describe("before the publish", () => {
     const minted = aRule({ origin: "minted", slots: [] });
     const provider = { ...works, orphans: ["left-over"] };
     const ours = latest({ record: { intent, state: "retired" }, lineage: "ours", first: false });
-    expect(nextAction(seen({ latest: ours, provider }), minted)).toMatchObject({ kind: "revoke" });
+    const found = seen({ provider, dependents: confirmed });
+    expect(nextAction({ ...found, latest: ours }, minted)).toMatchObject({ kind: "revoke" });
     const byHand = latest({ record: { intent }, first: false });
-    expect(nextAction(seen({ latest: byHand, provider }), minted)).toMatchObject({ kind: "mint" });
+    expect(nextAction({ ...found, latest: byHand }, minted)).toMatchObject({ kind: "mint" });
+  });
+
+  test("nothing is begun while readers are down, unless that is the cure, or time is running out", () => {
+    const down = { ...confirmed, down: ["/g/one"] };
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works, dependents: down });
+    for (const rules of [dual, aRule({ slots: ["orders_a"] }), aRule({ slots: [], origin: "minted" })])
+      expect(nextAction(ready, rules)).toMatchObject({ kind: "wait", reason: "down" });
+    expect(nextAction({ ...ready, now: now + 15 * day }, dual).kind).toBe("park");
+    const ours = latest({ record: { intent, state: "retired" }, lineage: "ours" });
+    const refused = { ...ready, latest: ours, provider: { ...works, latest: "refused" } } as const;
+    expect(nextAction(refused, dual).kind).toBe("park");
+    const leaked = latest({ record: { intent: { ...intent, mode: "compromised" } } });
+    expect(nextAction({ ...ready, latest: leaked }, dual).kind).toBe("park");
+  });
+
+  test("a value that its provider refuses is replaced at once: nobody can be running on it", () => {
+    const ours = latest({ record: { intent, state: "retired" }, lineage: "ours", first: false });
+    const refused = seen({ latest: ours, provider: { ...works, latest: "refused" } });
+    expect(nextAction(refused, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
+  });
+
+  test("a secret with more tags of others than leave room for ours is asked about first", () => {
+    expect(nextAction(seen({ latest: latest({ otherTags: 7 }) }), dual).kind).toBe("write-intent");
+    const full = latest({ otherTags: 8 });
+    expect(nextAction(seen({ latest: full }), dual)).toMatchObject({ kind: "stop", code: "too-many-tags" });
+  });
+
+  test("what a mint left behind is found by the sweep, where nobody can be running on it", () => {
+    const minted = aRule({ origin: "minted", slots: [] });
+    const request = { trigger: "sweep", mode: "routine", requestId: "q", version: undefined } as const;
+    const resting = latest({ expiresAt: now + 90 * day, lineage: "ours", record: { state: "retired" } });
+    const asked = seen({ latest: resting, request });
+    expect(nextAction(asked, minted)).toEqual({ kind: "look", at: "provider" });
+    const found = { ...asked, provider: { ...works, orphans: ["left-over"] } };
+    expect(nextAction(found, minted)).toEqual({ kind: "revoke", credentialId: "left-over" });
+    expect(nextAction({ ...asked, provider: works }, minted).kind).toBe("idle");
   });
 
   test("a role that does not exist at the provider needs a person", () => {
@@ -219,6 +257,26 @@ describe("after the publish", () => {
     expect(nextAction(late, aRule({ slots: [], origin: "minted" }))).toMatchObject({ kind: "revoke" });
   });
 
+  test("an old version that somebody has disabled is enabled for a moment: it cannot be compared otherwise", () => {
+    const hidden = { ...replaced, enabled: false, credentialId: undefined };
+    const facts = { ...works, replaced: "unknown" } as const;
+    const late = seen({
+      latest: published,
+      replaced: hidden,
+      provider: facts,
+      dependents: confirmed,
+      now: now + day,
+    });
+    expect(nextAction(late, dual)).toEqual({ kind: "reopen", version: one });
+    const byUs = { ...late, replaced: { ...hidden, record: { state: "revoked" } } } as const;
+    expect(nextAction(byUs, dual)).toEqual({ kind: "close" });
+  });
+
+  test("a template that does not fit what was published any more is a question", () => {
+    const unreadable = { ...after, latest: { ...published, credentialId: undefined } };
+    expect(nextAction(unreadable, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
+  });
+
   test("a single credential has nothing to revoke: its old value is dead already", () => {
     const rules = aRule({ slots: ["orders_b"] });
     const same = {
@@ -247,6 +305,16 @@ describe("after the publish", () => {
       kind: "wait",
       reason: "overlap",
     });
+  });
+
+  test("a version somebody else stored is followed though the news of it was lost, until that is done", () => {
+    const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
+    const found = seen({ latest: foreign, provider: works });
+    expect(nextAction(found, dual)).toEqual({ kind: "write-intent", mode: "roll" });
+    const copied = { ...foreign, record: { state: "retired", rotation, from: one } } as const;
+    expect(nextAction({ ...found, latest: copied }, dual)).toEqual({ kind: "write-intent", mode: "roll" });
+    const done = { ...foreign, record: { state: "retired", from: two } } as const;
+    expect(nextAction({ ...found, latest: done }, dual).kind).toBe("idle");
   });
 
   test("a version somebody else stored moves its dependents and rotates nothing", () => {
@@ -393,7 +461,31 @@ describe("a rotation that went wrong", () => {
       provider: { ...works, replaced: "refused" },
     });
     expect(nextAction(back, single)).toEqual({ kind: "set-back", to: "replaced" });
-    expect(nextAction(back, dual)).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
+    expect(nextAction(back, dual)).toEqual({ kind: "look", at: "dependents" });
+    const down = { ...back, dependents: unconfirmed };
+    expect(nextAction(down, dual)).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
+    expect(nextAction({ ...back, dependents: confirmed }, dual)).toEqual({ kind: "drop-intent" });
+  });
+
+  test("and whose readers do not take the old value either is a question", () => {
+    const record = { ...published.record, restores: one };
+    const back = seen({ ...open, latest: { ...published, record }, dependents: unconfirmed });
+    expect(nextAction(back, dual)).toMatchObject({ kind: "roll" });
+    const early = { ...back, request: failed, now: published.createdAt + dual.deadline };
+    expect(nextAction(early, dual)).toMatchObject({ kind: "roll" });
+    expect(nextAction({ ...back, request: failed }, dual)).toMatchObject({
+      kind: "stop",
+      code: "cannot-roll-back",
+    });
+  });
+
+  test("and is taken back by a person leaves no candidate alive at the provider", () => {
+    const request = { trigger: "manual", mode: "abandon", requestId: "q", version: one } as const;
+    const asked = seen({ latest: latest({ record: { intent } }), pending: parked, request });
+    expect(nextAction(asked, dual)).toEqual({ kind: "look", at: "provider" });
+    const applied = { ...asked, provider: { ...works, pending: "accepted" } } as const;
+    expect(nextAction(applied, dual)).toEqual({ kind: "revoke", credentialId: "orders_b" });
+    expect(nextAction({ ...asked, provider: works }, dual)).toEqual({ kind: "drop-intent" });
   });
 
   test("waits after the roll-back, unless a person asks", () => {
@@ -499,7 +591,7 @@ describe("what is derived from a secret", () => {
   });
 
   test("is asked about before there is a candidate, unless the value is leaked", () => {
-    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works, dependents: confirmed });
     expect(nextAction({ ...ready, children: undefined }, dual)).toEqual({ kind: "look", at: "children" });
     expect(nextAction({ ...ready, children: children("behind", "missing") }, dual).kind).toBe("park");
     const odd = { ...ready, children: children("foreign") };
@@ -566,5 +658,34 @@ describe("a leaked value", () => {
     expect(nextAction(early, dual)).toMatchObject({ kind: "roll" });
     expect(nextAction({ ...early, request: failed }, dual)).toMatchObject({ kind: "roll" });
     expect(nextAction({ ...stuck, now: leaked.createdAt + dual.deadline }, dual).kind).toBe("revoke");
+  });
+
+  test("does not forget who could not follow in time: the rotation stays open until they have", () => {
+    const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
+    const behind = { unconfirmed: ["/g/one"], confirmed: 0 };
+    const revoked = { ...open, latest: leaked, provider: { ...works, replaced: "refused" as const } };
+    const late = { ...revoked, dependents: behind, now: leaked.createdAt + dual.deadline };
+    expect(nextAction(late, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
+    expect(nextAction({ ...late, dependents: confirmed }, dual)).toEqual({ kind: "close" });
+  });
+
+  test("is retired in time although a derived secret cannot be written, and although that was given up", () => {
+    const hold = { leaked: true, quarantined: "forbidden" };
+    const given = { ...published, record: { ...published.record, hold } };
+    const stuck = seen({ ...open, latest: given, children: [{ key: "prod-kv/child", state: "behind" }] });
+    expect(nextAction({ ...stuck, now: given.createdAt + 1 }, dual)).toMatchObject({ code: "quarantined" });
+    expect(nextAction({ ...stuck, now: given.createdAt + dual.deadline }, dual).kind).toBe("revoke");
+  });
+
+  test("that was replaced between the asking and the hearing is marked on the rotation that did it", () => {
+    const asked = { ...open, request: { ...request, version: one } };
+    expect(nextAction(asked, dual)).toEqual({ kind: "mark-leaked" });
+    const marked = { ...published, record: { ...published.record, hold: { leaked: true } } };
+    expect(nextAction({ ...asked, latest: marked }, dual)).toEqual({
+      kind: "revoke",
+      credentialId: "orders_a",
+    });
+    const back = { ...marked.record, intent: { ...intent, mode: "rolling-back" as const } };
+    expect(nextAction({ ...open, latest: { ...marked, record: back } }, dual).kind).toBe("revoke");
   });
 });
