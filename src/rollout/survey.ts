@@ -1,10 +1,10 @@
 import type { KeyVault, SecretListing, Vaults } from "../azure/key-vault.ts";
 import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
 import { lookAtChildren } from "../rotation/children.ts";
-import { lineageOf, restoredBy } from "../rotation/lineage.ts";
+import { provenLineage, restoredBy } from "../rotation/lineage.ts";
 import { behind } from "../rotation/next-child.ts";
 import { observe } from "../rotation/observe.ts";
-import { published } from "../rotation/observed.ts";
+import { published, readable } from "../rotation/observed.ts";
 import { readRecord } from "../rotation/record.ts";
 import { rotationId } from "../rotation/rotation-id.ts";
 import { type RolloutPorts, resolveDependents } from "./dependents.ts";
@@ -60,8 +60,11 @@ async function needsOf(
   if (!latest) return [];
   const { rotation, state, intent, hold } = readRecord(latest.tags);
   const versions = await vault.versions(secret.name, signal);
-  const { lineage } = lineageOf(latest, versions, (version) =>
-    rotationId(secret.vault.id, secret.name, version),
+  const { lineage } = await provenLineage(
+    latest,
+    versions,
+    (version) => rotationId(secret.vault.id, secret.name, version),
+    async (version) => (await readable(vault.get(secret.name, version, signal))).stored,
   );
   // Before the next rotation of a version that is not the first, its dependents are brought onto that version.
   const asked = intent?.mode === "roll" || (intent?.mode === "routine" && versions.length > 1);

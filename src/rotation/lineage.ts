@@ -1,4 +1,4 @@
-import type { SecretVersion } from "../azure/key-vault.ts";
+import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
 import type { Restored } from "../rollout/state.ts";
 import { readRecord } from "./record.ts";
 
@@ -26,6 +26,34 @@ export function lineageOf(
   );
   const newest = Math.max(...before.map((version) => version.createdAt));
   return claimed.createdAt === newest ? { lineage: "ours", from: claimed } : foreign;
+}
+
+/**
+ * As `lineageOf`, but two workers may have published the value of one rotation one after the other: the second version
+ * is ours as well, which only its value proves, since tags like these may have been copied onto any other value.
+ */
+export async function provenLineage(
+  latest: StoredSecret,
+  versions: readonly SecretVersion[],
+  idOf: (version: string) => string,
+  read: (version: string) => Promise<StoredSecret | undefined>,
+): Promise<Lineage> {
+  const found = lineageOf(latest, versions, idOf);
+  const { rotation, from } = readRecord(latest.tags);
+  const twins = versions.filter(({ version, tags }) => {
+    const other = readRecord(tags);
+    return version !== latest.version && other.rotation === rotation && other.from === from;
+  });
+  if (found.lineage === "ours" || twins.length === 0) return found;
+  for (const { version, enabled } of twins) {
+    const twin = enabled ? await read(version) : undefined;
+    if (!twin?.value.equals(latest.value)) return found;
+  }
+  return lineageOf(
+    latest,
+    versions.filter((version) => !twins.includes(version)),
+    idOf,
+  );
 }
 
 const foreign: Lineage = { lineage: "foreign", from: undefined };

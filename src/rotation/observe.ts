@@ -3,7 +3,7 @@ import type { SecretPolicy } from "../policy/policy.ts";
 import { unconfirmedDependents } from "../rollout/dependents.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
 import { parse } from "../rotators/secret-text.ts";
-import { lineageOf, restoredBy } from "./lineage.ts";
+import { provenLineage, restoredBy } from "./lineage.ts";
 import {
   type Held,
   labelOf,
@@ -143,7 +143,12 @@ async function readLineage(
   signal: AbortSignal,
 ) {
   if (!latest) return { facts: { lineage: "foreign" as const, from: undefined }, replaced: undefined };
-  const facts = lineageOf(latest, versions, (version) => rotationId(secret.vault.id, secret.name, version));
+  const facts = await provenLineage(
+    latest,
+    versions,
+    (version) => rotationId(secret.vault.id, secret.name, version),
+    async (version) => (await readable(vault.get(secret.name, version, signal))).stored,
+  );
   const readsOld = facts.from?.enabled && readRecord(latest.tags).state !== "retired";
   if (!readsOld) return { facts, replaced: undefined };
   // Somebody may have disabled it since the versions were listed; that tells the same as the list would.

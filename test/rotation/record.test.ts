@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { lineageOf } from "../../src/rotation/lineage.ts";
+import { lineageOf, provenLineage } from "../../src/rotation/lineage.ts";
 import { readRecord, writeRecord } from "../../src/rotation/record.ts";
 import { rotationId } from "../../src/rotation/rotation-id.ts";
+import { SecretValue } from "../../src/secret-value.ts";
 
 const vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/prod-kv";
 const ids = { a: "a".repeat(32), b: "b".repeat(32), c: "c".repeat(32) };
@@ -71,4 +72,18 @@ test("versions of one second are all taken as possible predecessors", () => {
   const first = version("a", 1_000);
   const ours = version("b", 1_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
   expect(lineageOf(ours, [ours, first], idOf).lineage).toBe("ours");
+});
+
+test("a value that two workers published one after the other is ours both times; another value with its tags is not", async () => {
+  const tags = writeRecord({}, { rotation: idOf(ids.a), from: ids.a });
+  const [first, once] = [
+    version("a", 1_000),
+    { ...version("b", 2_000, tags), value: new SecretValue("new") },
+  ];
+  const lineage = async (value: string) => {
+    const again = { ...version("c", 3_000, tags), value: new SecretValue(value) };
+    return (await provenLineage(again, [again, first, once], idOf, async () => once)).lineage;
+  };
+  expect(await lineage("new")).toBe("ours");
+  expect(await lineage("somebody else's")).toBe("foreign");
 });
