@@ -181,6 +181,10 @@ async function close(scene: Scene): Promise<void> {
   const { replaced } = observed.facts;
   await closeChildren(scene);
   if (replaced?.enabled) await vault.update(secret.name, replaced.version, { enabled: false }, signal);
+  const { from } = readRecord(held(scene, "latest").stored.tags);
+  // What was published in between, and did not work for long.
+  const isMended = replaced !== undefined && from !== undefined && from !== replaced.version;
+  if (isMended) await vault.update(secret.name, from, { enabled: false }, signal);
   await changeRecord(scene, (record) => ({
     ...record,
     intent: record.intent?.mode === "roll" ? undefined : record.intent,

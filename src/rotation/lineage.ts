@@ -4,7 +4,7 @@ import { readRecord } from "./record.ts";
 
 export interface Lineage {
   readonly lineage: "ours" | "foreign";
-  /** The version that ours replaced. */
+  /** The version that our rotation replaced. */
   readonly from: SecretVersion | undefined;
 }
 
@@ -20,12 +20,26 @@ export function lineageOf(
 ): Lineage {
   const { rotation, from } = readRecord(latest.tags);
   const claimed = versions.find((version) => version.version === from);
-  if (!claimed || !rotation || rotation !== idOf(claimed.version)) return foreign;
+  const root = claimed && rotation ? rootOf(claimed, rotation, versions, idOf) : undefined;
+  if (!claimed || !root) return foreign;
   const before = versions.filter(
     (other) => other.version !== latest.version && other.createdAt <= latest.createdAt,
   );
   const newest = Math.max(...before.map((version) => version.createdAt));
-  return claimed.createdAt === newest ? { lineage: "ours", from: claimed } : foreign;
+  return claimed.createdAt === newest ? { lineage: "ours", from: root } : foreign;
+}
+
+/** The version that a rotation set out to replace; there may be one in between that it published and had to mend. */
+function rootOf(
+  claimed: SecretVersion,
+  rotation: string,
+  versions: readonly SecretVersion[],
+  idOf: (version: string) => string,
+): SecretVersion | undefined {
+  if (rotation === idOf(claimed.version)) return claimed;
+  const before = readRecord(claimed.tags);
+  if (before.rotation !== rotation) return undefined;
+  return versions.find(({ version }) => version === before.from && idOf(version) === rotation);
 }
 
 /**

@@ -56,6 +56,15 @@ test("tags copied forward onto a later version do not make it ours", () => {
   expect(lineageOf(copied, [first, ours, copied], idOf)).toMatchObject({ lineage: "foreign" });
 });
 
+test("what a rotation published in place of what it had published before is ours, from the version before both", () => {
+  const first = version("a", 1_000);
+  const once = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
+  const mended = version("c", 3_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.b }));
+  expect(lineageOf(mended, [mended, first, once], idOf)).toEqual({ lineage: "ours", from: first });
+  const without = { ...once, tags: {} };
+  expect(lineageOf(mended, [mended, first, without], idOf).lineage).toBe("foreign");
+});
+
 test("tags that name a rotation of another secret, or a version that is not there, do not make it ours", () => {
   const first = version("a", 1_000);
   const other = version(
