@@ -20,6 +20,7 @@ const commands = {
   check: [format, lint, types, vitest],
   static: [format, lint, types],
   test: [vitest],
+  "test:matrix": [["node", "test/crash/main.ts"]],
   lint: [lint],
   types: [types],
   format: [["biome", "format", "--write", "."]],

@@ -207,6 +207,10 @@ async function close(scene: Scene): Promise<void> {
     const tags = writeRecord(old.tags, { ...replaced.record, state: "revoked" });
     await vault.update(secret.name, replaced.version, { enabled: false, tags }, signal);
   }
+  const { from } = readRecord(held(scene, "latest").stored.tags);
+  // What was published in between, and did not work for long.
+  const isMended = isOurs(scene) && replaced !== undefined && from !== undefined && from !== replaced.version;
+  if (isMended) await enable(scene, from, false);
   await changeRecord(scene, (record) => ({
     ...(isOurs(scene) ? record : markOf(scene, record)),
     intent: record.intent?.mode === "roll" ? undefined : record.intent,

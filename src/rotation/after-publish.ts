@@ -87,7 +87,10 @@ function leakedSince({ record, createdAt }: ReadableLatest): Timestamp {
  * The provider refuses what we published: somebody changed it there. It is set to our value again, but only after the
  * candidate has shown that the value is ours: tags alone prove nothing.
  */
-function repair({ pending }: Observation, rotation: string, rules: Rules): Action {
+function repair({ pending, provider }: Observation, rotation: string, rules: Rules): Action {
+  // Two workers each made a candidate: one value was published, then the other one took its place at the provider.
+  const isRaced = pending.kind === "parked" && pending.rotation === rotation && !pending.equalsLatest;
+  if (isRaced && provider?.pending === "accepted") return { kind: "publish", rotation };
   const isChosen = rules.rotator.origin === "chosen";
   if (isChosen && pending.kind === "none") return { kind: "reopen-pending", rotation };
   const isOurs = pending.kind === "parked" && pending.rotation === rotation && pending.equalsLatest;

@@ -1,10 +1,11 @@
-import type { SecretVersion } from "../azure/key-vault.ts";
+import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
 import type { Restored } from "../rollout/state.ts";
+import type { SecretValue } from "../secret-value.ts";
 import { readRecord } from "./record.ts";
 
 export interface Lineage {
   readonly lineage: "ours" | "foreign";
-  /** The version that ours replaced. */
+  /** The version that our rotation replaced. */
   readonly from: SecretVersion | undefined;
   /**
    * Its tags name the rotation of an older version, but others came in between: either somebody stored them while we
@@ -25,14 +26,56 @@ export function lineageOf(
 ): Lineage {
   const { rotation, from } = readRecord(latest.tags);
   const claimed = versions.find((version) => version.version === from);
-  if (!claimed || !rotation || rotation !== idOf(claimed.version)) return foreign;
+  const root = claimed && rotation ? rootOf(claimed, rotation, versions, idOf) : undefined;
+  if (!claimed || !root) return foreign;
   const before = versions.filter(
     (other) => other.version !== latest.version && other.createdAt <= latest.createdAt,
   );
   const newest = Math.max(...before.map((version) => version.createdAt));
-  if (claimed.createdAt === newest) return { lineage: "ours", from: claimed };
+  if (claimed.createdAt === newest) return { lineage: "ours", from: root };
   const between = before.filter(({ createdAt }) => createdAt > claimed.createdAt);
-  return claimed.createdAt < newest ? { ...foreign, claimed: { from: claimed, between } } : foreign;
+  return claimed.createdAt < newest ? { ...foreign, claimed: { from: root, between } } : foreign;
+}
+
+/** The version that a rotation set out to replace; there may be one in between that it published and had to mend. */
+function rootOf(
+  claimed: SecretVersion,
+  rotation: string,
+  versions: readonly SecretVersion[],
+  idOf: (version: string) => string,
+): SecretVersion | undefined {
+  if (rotation === idOf(claimed.version)) return claimed;
+  const before = readRecord(claimed.tags);
+  if (before.rotation !== rotation) return undefined;
+  return versions.find(({ version }) => version === before.from && idOf(version) === rotation);
+}
+
+/**
+ * As `lineageOf`, but two workers may have published the value of one rotation one after the other: the second version
+ * is ours as well, which only its value proves, since tags like these may have been copied onto any other value.
+ */
+export async function provenLineage(
+  latest: SecretVersion & { readonly value?: SecretValue },
+  versions: readonly SecretVersion[],
+  idOf: (version: string) => string,
+  read: (version: string) => Promise<StoredSecret | undefined>,
+): Promise<Lineage> {
+  const found = lineageOf(latest, versions, idOf);
+  const { rotation, from } = readRecord(latest.tags);
+  const twins = versions.filter(({ version, tags }) => {
+    const other = readRecord(tags);
+    return version !== latest.version && other.rotation === rotation && other.from === from;
+  });
+  if (found.lineage === "ours" || rotation === undefined || twins.length === 0) return found;
+  for (const { version, enabled } of twins) {
+    const twin = enabled ? await read(version) : undefined;
+    if (!latest.value || !twin?.value.equals(latest.value)) return found;
+  }
+  return lineageOf(
+    latest,
+    versions.filter((version) => !twins.includes(version)),
+    idOf,
+  );
 }
 
 const foreign: Lineage = { lineage: "foreign", from: undefined };

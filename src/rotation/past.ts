@@ -1,7 +1,7 @@
 import type { KeyVault, SecretVersion } from "../azure/key-vault.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { hold, versionFacts } from "./held.ts";
-import { lineageOf, overtakenBy } from "./lineage.ts";
+import { overtakenBy, provenLineage } from "./lineage.ts";
 import { type Held, readable } from "./observed.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
@@ -31,7 +31,7 @@ export interface Present {
 
 /** Whose version is latest, and which older ones a rotation has not done with. */
 export async function lookBack(present: Present, signal: AbortSignal): Promise<Past> {
-  const { lineage, between = [], from, ours } = origin(present);
+  const { lineage, between = [], from, ours } = await origin(present, signal);
   const read = async (version: SecretVersion | undefined): Promise<Earlier | undefined> => {
     if (!version) return undefined;
     if (!version.enabled || isClosed(present, lineage)) return { version, held: undefined };
@@ -55,11 +55,12 @@ interface Origin {
   readonly ours?: SecretVersion;
 }
 
-function origin(present: Present): Origin {
-  const { secret, versions, latest, pending } = present;
+async function origin(present: Present, signal: AbortSignal): Promise<Origin> {
+  const { secret, vault, versions, latest, pending } = present;
   if (!latest) return { lineage: "foreign" };
   const idOf = (version: string) => rotationId(secret.vault.id, secret.name, version);
-  const { lineage, from, claimed } = lineageOf(latest.stored, versions, idOf);
+  const read = async (version: string) => (await readable(vault.get(secret.name, version, signal))).stored;
+  const { lineage, from, claimed } = await provenLineage(latest.stored, versions, idOf, read);
   if (lineage === "ours") return { lineage, from };
   if (claimed && isCandidate(latest, pending)) return { lineage: "ours", ...claimed };
   const overtaken = overtakenBy(latest.stored, versions, idOf);

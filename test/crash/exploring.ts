@@ -1,14 +1,5 @@
 import { createRandom, type Random } from "./random.ts";
-import {
-  type Case,
-  type Failure,
-  groupNames,
-  type MatrixResult,
-  type Row,
-  nameOf,
-  runCase,
-  runMatrix,
-} from "./matrix.ts";
+import { type Case, type Failure, groupNames, type Row, nameOf, runCase } from "./matrix.ts";
 import { deaths, type Position, type Trouble } from "./process.ts";
 import { scenarios } from "./scenarios/index.ts";
 
@@ -23,44 +14,6 @@ export const rows: readonly Row[] = scenarios.flatMap((scenario) => [
 
 export function rowName({ scenario, dependents, takenBack }: Row): string {
   return `${scenario.name} with ${dependents.length} dependents${takenBack ? ", taken back" : ""}`;
-}
-
-/** Calls that change something; before and after all others the world is the same. */
-export function changesSomething(label: string): boolean {
-  return !/^GET |^queue progress|\.(accepts|roles)$|listKeys$|token$/.test(label);
-}
-
-/**
- * While a group does not come up, keyturn looks at it again and again: of calls that repeat themselves, some of the first
- * and some of the last are enough.
- */
-function thinned(calls: readonly string[], each: number): Set<number> {
-  const byLabel = Map.groupBy(calls.keys(), (at) => calls[at]);
-  return new Set([...byLabel.values()].flatMap((all) => [...all.slice(0, each), ...all.slice(-each)]));
-}
-
-/** Every call in every way to die; then with Redis flushed as well; then with the answer lost to a process that lives. */
-export async function fullMatrix(row: Row): Promise<MatrixResult> {
-  const points = row.takenBack ? 4 : Number.POSITIVE_INFINITY;
-  const choose = (calls: readonly string[]) => thinned(calls, points);
-  const parts = [
-    await runMatrix(row, { choose }),
-    await runMatrix(row, { choose, positions: ["before", "lost"], flush: true }),
-    await runMatrix(row, { choose, positions: ["cut"] }),
-  ];
-  return {
-    points: parts[0]?.points ?? 0,
-    runs: parts.reduce((sum, { runs }) => sum + runs, 0),
-    failures: parts.flatMap(({ failures }) => failures),
-  };
-}
-
-/** The share of the matrix that every `npm test` runs: calls that change something, where the two ways to die differ. */
-export function quickMatrix(row: Row): Promise<MatrixResult> {
-  const points = row.takenBack ? 1 : 6;
-  const choose = (calls: readonly string[]) =>
-    new Set([...thinned(calls, points)].filter((at) => changesSomething(calls[at] ?? "")));
-  return runMatrix(row, { choose, positions: ["before", "lost"] });
 }
 
 /** A crash, and another one while the next process picks up the pieces; now and then a third, or a flushed Redis. */

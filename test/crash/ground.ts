@@ -13,6 +13,7 @@ import { addIdentity, addVault, grant } from "../azure/resources.ts";
 import { createState, type HttpService, type SecretVersionState, type VaultEvent } from "../azure/state.ts";
 import { createTokenAuthority, generateTokenKeys } from "../azure/tokens.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
+import { lastingTokens } from "./lasting-tokens.ts";
 import type { Snapshot } from "./monitor.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 
@@ -48,7 +49,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
   const { dependents = [], copies = 1 } = options;
   const clock = createVirtualClock();
   const state = createState(clock);
-  const tokens = await createTokenAuthority(state, await keys);
+  const tokens = lastingTokens(await createTokenAuthority(state, await keys));
   const identity = addIdentity(state, "keyturn");
   const vault = addVault(state, vaultName);
   grant(state, identity.principalId, "Keyturn Secrets", vault.id);

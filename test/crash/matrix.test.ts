@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { caseNamed, quickMatrix, randomCrashes, rowName, rows } from "./exploring.ts";
-import { groupNames, nameOf, runCase } from "./matrix.ts";
+import { caseNamed, randomCrashes, rowName, rows } from "./exploring.ts";
+import { groupNames, nameOf, runCase, runMatrix } from "./matrix.ts";
+import { planFor } from "./plan.ts";
 import { seedOf } from "./random.ts";
 import { scenarios } from "./scenarios/index.ts";
 
@@ -10,7 +11,7 @@ describe("a worker that dies before or after any call that changes something lea
     "%s",
     { timeout: 120_000 },
     async (_name, row) => {
-      const { failures, points } = await quickMatrix(row);
+      const { failures, points } = await runMatrix(row, planFor(row, "quick"));
       expect(failures).toEqual([]);
       expect(points).toBeGreaterThan(20);
     },

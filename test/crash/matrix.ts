@@ -1,7 +1,7 @@
 import { readRecord } from "../../src/rotation/record.ts";
 import { hour } from "./ground.ts";
 import { isAccepted, latest } from "./monitor.ts";
-import { deaths, type Position, type Trouble } from "./process.ts";
+import type { Trouble } from "./process.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorld, type World, type WorldOptions } from "./world.ts";
 
@@ -113,37 +113,29 @@ export interface Failure {
 }
 
 export interface MatrixResult {
+  /** Calls of a run to which nothing happens. */
+  readonly calls: number;
+  /** Those of them at which something was tried. */
   readonly points: number;
   readonly runs: number;
   readonly failures: readonly Failure[];
 }
 
-export interface MatrixOptions {
-  readonly positions?: readonly Position[];
-  readonly flush?: boolean;
-  /** Which of the calls to try, by their numbers; all by default. */
-  readonly choose?: (calls: readonly string[]) => ReadonlySet<number>;
-}
-
-/** Run 1 counts the calls; then one run for each call and position. */
+/** The first run counts the calls; then one run for each trouble that is planned for them. */
 export async function runMatrix(
   row: Row,
-  { positions = deaths, flush = false, choose = (calls) => new Set(calls.keys()) }: MatrixOptions = {},
+  plan: (calls: readonly string[]) => readonly Trouble[],
 ): Promise<MatrixResult> {
-  const first = await runCase({ ...row, troubles: [] });
   const failures: Failure[] = [];
   const note = (troubles: readonly Trouble[], { wrong }: Verdict) => {
     if (wrong.length > 0) failures.push({ replay: nameOf({ ...row, troubles }), wrong });
   };
+  const first = await runCase({ ...row, troubles: [] });
   note([], first);
-  const points = [...choose(first.calls)];
-  for (const at of points) {
-    for (const position of positions) {
-      const troubles = [{ at, position, flush }];
-      note(troubles, await runCase({ ...row, troubles }));
-    }
-  }
-  return { points: points.length, runs: 1 + points.length * positions.length, failures };
+  const planned = plan(first.calls);
+  for (const trouble of planned) note([trouble], await runCase({ ...row, troubles: [trouble] }));
+  const points = new Set(planned.map(({ at }) => at)).size;
+  return { calls: first.calls.length, points, runs: 1 + planned.length, failures };
 }
 
 /** `postgres-role dual/2/37:lost,90:before!` (`!`: Redis is flushed as well), `random/2 taken back/5:cut`. */

@@ -82,10 +82,11 @@ const rules: Readonly<Record<string, Rule>> = {
 
   "a new version never lives shorter and says where it comes from"(change) {
     const made = published(change);
-    const old = latest(change.before);
     if (!made) return false;
     if (made.exp === undefined) return "a version without expiry was published";
     const { rotation, from, restores } = readRecord(made.tags);
+    // What the same rotation published before differs by the moment at which it was sent.
+    const old = change.before.versions.findLast(({ tags }) => readRecord(tags).rotation !== rotation);
     if (old?.exp !== undefined && made.exp < old.exp && !restores) return "the expiry was shortened";
     return (!rotation || !from) && "a version without record was published";
   },
@@ -150,12 +151,13 @@ export function isAccepted({ live }: Snapshot, version: SecretVersionState | und
   return version !== undefined && (live === undefined || live.has(version.value));
 }
 
-/** With a single credential, one of the two is; on the way back, the value that comes back. */
+/** With a single credential, one of these is: latest, a candidate; on the way back, the value that comes back. */
 function usable(seen: Snapshot): boolean {
   const now = latest(seen);
   const { intent, from } = readRecord(now?.tags ?? {});
   const old = intent?.mode === "rolling-back" && seen.versions.find(({ version }) => version === from);
-  return [now, seen.pending.at(-1), old || undefined].some((version) => isAccepted(seen, version));
+  const candidates = seen.pending.filter(({ enabled }, at) => enabled || at === seen.pending.length - 1);
+  return [now, ...candidates, old || undefined].some((version) => isAccepted(seen, version));
 }
 
 function published({ before, after }: Pick<Change, "before" | "after">): SecretVersionState | undefined {

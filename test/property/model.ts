@@ -6,12 +6,13 @@ import { scenarios } from "../crash/scenarios/index.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { statusOf } from "../../src/rotation/status.ts";
 import { accidents, meddling } from "./commands.ts";
+import type { Trace } from "./search.ts";
 
 /** Long enough for every back-off, and for the hold of a rotation that was taken back. */
 const patience = 72 * hour;
 
 /** Any sequence of accidents, with or without people's meddling; then everything works again, and time passes. */
-export function anyHistory(withPeople: boolean) {
+export function anyHistory(withPeople: boolean, trace: Trace = []) {
   const commands = fc.commands(withPeople ? [...accidents, ...meddling] : accidents, {
     maxCommands: 25,
     size: "max",
@@ -27,6 +28,7 @@ export function anyHistory(withPeople: boolean) {
       const wrong = [...world.violations, ...(withPeople ? await unsettled(world) : unfinished(world))];
       if (wrong.length > 0) throw new Error(`${scenario.name}: ${wrong.join("\n")}`);
     } finally {
+      trace.splice(0, trace.length, ...world.calls);
       await world.close();
     }
   });

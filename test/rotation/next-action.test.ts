@@ -296,6 +296,14 @@ describe("after the publish", () => {
     expect(nextAction(other, dual)).toMatchObject({ kind: "stop", code: "foreign-version" });
   });
 
+  test("a candidate of the same rotation that took the place of the published one is published in turn", () => {
+    const provider = { ...works, latest: "refused", pending: "accepted" } as const;
+    const raced = { ...after, provider, pending: parked };
+    expect(nextAction(raced, dual)).toEqual({ kind: "publish", rotation });
+    const another = { ...parked, rotation: `r-${"b".repeat(26)}` };
+    expect(nextAction({ ...raced, pending: another }, dual).kind).toBe("stop");
+  });
+
   test("a manual request during the overlap is recorded, and waits until the open rotation is closed", () => {
     const request = { trigger: "manual", mode: "routine", requestId: "q", version: two } as const;
     const early = { ...after, dependents: confirmed, request };

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { lineageOf } from "../../src/rotation/lineage.ts";
+import { lineageOf, provenLineage } from "../../src/rotation/lineage.ts";
 import { readRecord, writeRecord } from "../../src/rotation/record.ts";
 import { rotationId } from "../../src/rotation/rotation-id.ts";
+import { SecretValue } from "../../src/secret-value.ts";
 
 const vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/prod-kv";
 const ids = { a: "a".repeat(32), b: "b".repeat(32), c: "c".repeat(32) };
@@ -55,6 +56,15 @@ test("tags copied forward onto a later version do not make it ours", () => {
   expect(lineageOf(copied, [first, ours, copied], idOf)).toMatchObject({ lineage: "foreign" });
 });
 
+test("what a rotation published in place of what it had published before is ours, from the version before both", () => {
+  const first = version("a", 1_000);
+  const once = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
+  const mended = version("c", 3_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.b }));
+  expect(lineageOf(mended, [mended, first, once], idOf)).toEqual({ lineage: "ours", from: first });
+  const without = { ...once, tags: {} };
+  expect(lineageOf(mended, [mended, first, without], idOf).lineage).toBe("foreign");
+});
+
 test("tags that name a rotation of another secret, or a version that is not there, do not make it ours", () => {
   const first = version("a", 1_000);
   const other = version(
@@ -71,4 +81,18 @@ test("versions of one second are all taken as possible predecessors", () => {
   const first = version("a", 1_000);
   const ours = version("b", 1_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
   expect(lineageOf(ours, [ours, first], idOf).lineage).toBe("ours");
+});
+
+test("a value that two workers published one after the other is ours both times; another value with its tags is not", async () => {
+  const tags = writeRecord({}, { rotation: idOf(ids.a), from: ids.a });
+  const [first, once] = [
+    version("a", 1_000),
+    { ...version("b", 2_000, tags), value: new SecretValue("new") },
+  ];
+  const lineage = async (value: string) => {
+    const again = { ...version("c", 3_000, tags), value: new SecretValue(value) };
+    return (await provenLineage(again, [again, first, once], idOf, async () => once)).lineage;
+  };
+  expect(await lineage("new")).toBe("ours");
+  expect(await lineage("somebody else's")).toBe("foreign");
 });
