@@ -55,7 +55,9 @@ async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSi
   if (!observed || latest?.kind !== "readable") return [];
   const { intent, hold, rotation } = latest.record;
   const own = { publishedAt: latest.createdAt, restored: latest.restored };
-  const urgent = hold?.leaked === true || intent?.mode === "compromised";
+  // Without an overlap there is nothing left to wait for: whoever still holds the old value is refused already.
+  const isRefused = secret.rotator.overlap === "single";
+  const urgent = hold?.leaked === true || intent?.mode === "compromised" || isRefused;
   const needs: Need[] = [];
   for (const { policy, publication } of [{ policy: secret, publication: own }, ...published(observed)]) {
     // Under the name of the secret that is rotated: it is confirmed when all that is derived from it is.
