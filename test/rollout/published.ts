@@ -3,9 +3,10 @@ import type { KeyVault, SecretListing, SecretVersion, StoredSecret } from "../..
 import { Fault } from "../../src/errors.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
 import { rotationId } from "../../src/rotation/rotation-id.ts";
-import type { RotationPorts } from "../../src/rotation/observed.ts";
+import type { SurveyPorts } from "../../src/rollout/survey.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { load, policyText } from "../policy/fixtures.ts";
+import { load, policyText, vaultId } from "../policy/fixtures.ts";
+import { captureLog, type CapturedLog } from "../support/capture-log.ts";
 import { providersWith } from "../support/providers.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
@@ -13,7 +14,8 @@ export const publishedAt = Date.UTC(2026, 0, 1);
 
 /** A world at rest right after all secrets of the policy were published; what cannot be seen throws this fault. */
 export interface PublishedWorld {
-  readonly ports: RotationPorts;
+  readonly ports: SurveyPorts;
+  readonly logged: CapturedLog;
   /** By vault name, by `vault/name`, or by group id. */
   readonly faults: Map<string, Fault>;
   /** Groups that run since long before the publish, unless a test says otherwise. */
@@ -21,8 +23,9 @@ export interface PublishedWorld {
 }
 
 /** @param secrets list entries of the policy file */
-export function publishedWorld(secrets: string, head = ""): PublishedWorld {
-  const policy = load(policyText({ secrets, head }));
+export function publishedWorld(secrets: string): PublishedWorld {
+  const text = policyText({ secrets }).replace("scopes:", `  - id: ${vaultId("other-kv")}\nscopes:`);
+  const policy = load(text);
   const faults: PublishedWorld["faults"] = new Map();
   const groups: PublishedWorld["groups"] = new Map();
   const see = (what: string) => {
@@ -31,8 +34,9 @@ export function publishedWorld(secrets: string, head = ""): PublishedWorld {
   };
   const clock = createVirtualClock(publishedAt + 3_600_000);
   const vaults = new Map(policy.vaults.map(({ name }) => [name, vaultOf(policy, name, see)]));
-  const ports = { policy, vaults, clock, providers: providersWith({}), groups: groupsOf(groups, see) };
-  return { ports, faults, groups };
+  const logged = captureLog();
+  const outside = { vaults, providers: providersWith({}), groups: groupsOf(groups, see) };
+  return { ports: { policy, clock, log: logged.log, ...outside }, logged, faults, groups };
 }
 
 type See = (what: string) => void;
