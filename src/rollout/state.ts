@@ -6,9 +6,10 @@ export interface GroupFacts {
   readonly group: GroupId;
   /**
    * `running`: every container runs. `stopped`: it was stopped or has ended by its own restart policy, and reads at its
-   * next start. `unsettled`: some container waits, starts or crashes. `gone`: there is no such group any more.
+   * next start. `failed`: it has ended with an error. `unsettled`: some container waits, starts or crashes. `gone`: there
+   * is no such group any more.
    */
-  readonly phase: "running" | "stopped" | "unsettled" | "gone";
+  readonly phase: "running" | "stopped" | "failed" | "unsettled" | "gone";
   /** Azure is at work on it. */
   readonly busy?: boolean;
   /** The oldest container start: everything the group runs was read after it. */
