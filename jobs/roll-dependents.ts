@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { Log } from "../src/log.ts";
+import type { Timestamp } from "../src/clock.ts";
+import type { Fault } from "../src/errors.ts";
+import { retriableOf } from "../src/independent.ts";
 import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
 import { type RolloutDecision, nextRestarts } from "../src/rollout/next-restarts.ts";
@@ -10,9 +12,10 @@ import { queueRestart } from "./restart-group.ts";
 
 const stage = "roll-dependents";
 
-export interface RollDependentsPorts extends SurveyPorts {
-  readonly log: Log;
-}
+/** How soon to look again at what could not be seen, while others are on their way. */
+const soon = 15_000;
+
+export type RollDependentsPorts = SurveyPorts;
 
 /** Queues the one roller; while it is queued or waiting, a second request adds nothing to what it will look at. */
 export function queueRoll(enqueue: Enqueue, reason: string): Promise<string> {
@@ -30,7 +33,7 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
     attempts: 8,
     run: (_data, context) =>
       inSpan("roll dependents", {}, async (span): Promise<Outcome> => {
-        const fleet = await survey(ports, context.signal);
+        const { fleet, faults } = await survey(ports, context.signal);
         const decision = nextRestarts(fleet, ports.policy.rollout);
         span.setAttribute(attribute.outcome, `${decision.restart.length} to restart`);
         for (const restart of decision.restart) {
@@ -47,12 +50,20 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
           });
           await handBack(ports, context.enqueue, secret);
         }
-        return outcomeOf(decision);
+        return outcomeOf(decision, retriableOf(faults), fleet.now);
       }),
   };
 }
 
-function outcomeOf({ restart, again, unconfirmed }: RolloutDecision): Outcome {
+/** What could not be seen is looked at again with the others, or if there is nothing else to do, as a job that failed. */
+function outcomeOf(
+  { restart, again, unconfirmed }: RolloutDecision,
+  missed: Fault | undefined,
+  now: Timestamp,
+): Outcome {
+  if (missed && (restart.length > 0 || again !== undefined))
+    return { again: Math.min(again ?? now + soon, now + soon), why: "not everything could be looked at" };
+  if (missed) throw missed;
   if (again !== undefined) return { again, why: "waiting for skew, coalescing or settling" };
   return { done: restart.length > 0 ? "restarting" : unconfirmed.length > 0 ? "blocked" : "confirmed" };
 }

@@ -30,7 +30,7 @@ function roomOf(file: string): string {
   return third === undefined ? `src/${basename(second ?? "", ".ts")}` : `${top}/${second}`;
 }
 
-const ground = ["src/errors", "src/secret-value", "src/clock", "src/log"];
+const ground = ["src/errors", "src/secret-value", "src/clock", "src/log", "src/independent"];
 const telemetry = [...ground, "src/telemetry"];
 
 /** What each room may import from other rooms; imports point down this list, never up. */
@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
   "src/secret-value": [],
   "src/clock": [],
   "src/log": ["src/errors", "src/telemetry"],
+  "src/independent": ["src/errors", "src/log"],
   "src/telemetry": ground,
   "src/azure": telemetry,
   "src/providers": [...telemetry, "src/azure"],

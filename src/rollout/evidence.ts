@@ -2,7 +2,11 @@ import type { ContainerGroupView } from "../azure/container-instances.ts";
 import type { Millis, Timestamp } from "../clock.ts";
 import type { GroupFacts, Publication, Restored, Standing } from "./state.ts";
 
-const ended = new Set(["Stopped", "Succeeded", "Failed"]);
+const ended = new Map<string | undefined, GroupFacts["phase"]>([
+  ["Stopped", "stopped"],
+  ["Succeeded", "stopped"],
+  ["Failed", "failed"],
+]);
 
 /** Reads the facts out of a group's instance view; `undefined` means Azure said there is no such group. */
 export function groupFacts(group: string, view: ContainerGroupView | undefined): GroupFacts {
@@ -22,8 +26,7 @@ function phaseOf(view: ContainerGroupView): GroupFacts["phase"] {
   const states = view.containers.map(({ state }) => state);
   if (states.length > 0 && states.every((state) => state === "Running")) return "running";
   // A group that has ended keeps its containers Terminated; one that crash-loops shows them Waiting in between.
-  if (view.state !== undefined && ended.has(view.state)) return "stopped";
-  return "unsettled";
+  return ended.get(view.state) ?? "unsettled";
 }
 
 /**
@@ -38,8 +41,11 @@ export function standing(
   now: Timestamp,
 ): Standing {
   if (facts.phase === "gone" || facts.phase === "stopped") return facts.phase;
+  const isNew = facts.evidenceAt !== undefined && facts.evidenceAt > publishedAt + rules.skew;
+  // It came up on the new value and could not live with it; one that had failed before says nothing about it.
+  if (facts.phase === "failed") return isNew ? "unsettled" : "stopped";
   if (facts.evidenceAt === undefined || facts.stableSince === undefined) return "unsettled";
-  const isOnIt = facts.evidenceAt > publishedAt + rules.skew || readRestored(facts, restored, rules.skew);
+  const isOnIt = isNew || readRestored(facts, restored, rules.skew);
   if (!isOnIt) return "behind";
   if (facts.phase !== "running") return "unsettled";
   return now < facts.stableSince + rules.settle ? "settling" : "current";

@@ -38,7 +38,9 @@ interface Order {
  */
 export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
   const orders = ordersOf(fleet, rules);
-  const unavailable = orders.filter(({ where }) => where === "settling" || where === "unsettled");
+  const isSeen = ({ group }: Order) => fleet.groups.has(group.toLowerCase());
+  const isDown = (order: Order) => order.where === "unsettled" && isSeen(order);
+  const unavailable = orders.filter((order) => order.where === "settling" || isDown(order));
   const ready = orders.filter((order) => order.where === "behind" && isFree(order, orders));
   const due = ready.filter((order) => dueAt(order, rules) <= fleet.now);
   // A queued restart shows as `behind` until its containers start anew, and is first in order then, so it is taken again.
@@ -47,7 +49,6 @@ export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
   const later = ready.map((order) => dueAt(order, rules)).filter((at) => at > fleet.now);
   const taken = [...due.filter(isUrgent), ...due.filter((order) => !isUrgent(order)).slice(0, room)];
   const restart = taken.map((order) => restartOf(order, rules));
-  const isDown = ({ group, where }: Order) => where === "unsettled" && fleet.groups.has(group.toLowerCase());
   const watch = orders.filter(isDown).map((order) => restartOf(order, rules));
   return { restart, watch, again: againAt(fleet, orders, restart, later, rules), ...bySecret(fleet, rules) };
 }
@@ -63,7 +64,7 @@ function ordersOf(fleet: Fleet, rules: Rules): Order[] {
   return [...orders.filter(gates), ...orders.filter((order) => !gates(order))];
 }
 
-/** Unknown groups count as unsettled: nothing is restarted that could not be looked at. */
+/** Unknown groups count as unsettled: what could not be looked at is neither restarted nor confirmed. */
 function standingOf(fleet: Fleet, need: Need, rules: Rules): Standing {
   const facts = fleet.groups.get(need.group.toLowerCase());
   return facts ? standing(facts, need, rules, fleet.now) : "unsettled";

@@ -6,9 +6,10 @@ export interface GroupFacts {
   readonly group: GroupId;
   /**
    * `running`: every container runs. `stopped`: it was stopped or has ended by its own restart policy, and reads at its
-   * next start. `unsettled`: some container waits, starts or crashes. `gone`: there is no such group any more.
+   * next start. `failed`: it has ended with an error. `unsettled`: some container waits, starts or crashes. `gone`: there
+   * is no such group any more.
    */
-  readonly phase: "running" | "stopped" | "unsettled" | "gone";
+  readonly phase: "running" | "stopped" | "failed" | "unsettled" | "gone";
   /** Azure is at work on it. */
   readonly busy?: boolean;
   /** The oldest container start: everything the group runs was read after it. */
@@ -37,7 +38,7 @@ export interface Need extends Publication {
   readonly secret: string;
   readonly rotation: string | undefined;
   readonly gate: boolean;
-  /** The old value is leaked: nothing is waited for, and groups are restarted together. */
+  /** The old value is leaked or refused already: nothing is waited for, and groups are restarted together. */
   readonly urgent: boolean;
   readonly after: readonly GroupId[];
 }

@@ -1,4 +1,7 @@
 import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
+import type { Fault } from "../errors.ts";
+import { createIndependent } from "../independent.ts";
+import type { Log } from "../log.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Action } from "../rotation/action.ts";
 import { lookAtChildren } from "../rotation/children.ts";
@@ -12,28 +15,52 @@ import { resolveDependents, waiverOf } from "./dependents.ts";
 import { groupFacts } from "./evidence.ts";
 import type { Fleet, GroupFacts, Need } from "./state.ts";
 
-export type SurveyPorts = RotationPorts;
+export interface SurveyPorts extends RotationPorts {
+  readonly log: Log;
+}
+
+export interface Survey {
+  readonly fleet: Fleet;
+  /** Why vaults, secrets or groups could not be looked at; they are left out of the fleet. */
+  readonly faults: readonly Fault[];
+}
 
 /** Finds every open rotation that is published, and looks at every group that reads one of those secrets. */
-export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<Fleet> {
+export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<Survey> {
+  const { attempt, faults } = createIndependent(ports.log, signal);
   const needs: Need[] = [];
-  for (const [name, vault] of ports.vaults) {
-    const mine = ports.policy.secrets.filter(
-      (secret) =>
-        secret.vault.name === name &&
-        [secret, ...secret.children].some(({ dependents }) => dependents.length > 0),
-    );
-    if (mine.length === 0) continue;
-    const listed = await listingsOf(vault, signal);
-    const rolling = mine.filter((secret) => mayRoll(listed.get(secret.name.toLowerCase())));
-    for (const secret of rolling) needs.push(...(await needsOf(secret, ports, signal)));
+  for (const [vault, mine] of secretsByVault(ports)) {
+    const rolling = await attempt({ vault }, () => rollingIn(vault, mine, ports, signal));
+    for (const secret of rolling ?? [])
+      needs.push(...((await attempt({ secret: secret.key }, () => needsOf(secret, ports, signal))) ?? []));
   }
   const groups = new Map<string, GroupFacts>();
-  for (const { group } of needs) {
-    const key = group.toLowerCase();
-    if (!groups.has(key)) groups.set(key, groupFacts(group, await ports.groups.get(group, signal)));
+  for (const [key, group] of new Map(needs.map((need) => [need.group.toLowerCase(), need.group]))) {
+    const look = async () => groupFacts(group, await ports.groups.get(group, signal));
+    const facts = await attempt({ group }, look);
+    if (facts) groups.set(key, facts);
   }
-  return { now: ports.clock.now(), needs, groups };
+  return { fleet: { now: ports.clock.now(), needs, groups }, faults };
+}
+
+/** Those that somebody reads. */
+function secretsByVault({ policy }: SurveyPorts): Map<string, SecretPolicy[]> {
+  const read = policy.secrets.filter((secret) =>
+    [secret, ...secret.children].some(({ dependents }) => dependents.length > 0),
+  );
+  return Map.groupBy(read, ({ vault }) => vault.name);
+}
+
+async function rollingIn(
+  name: string,
+  secrets: readonly SecretPolicy[],
+  { vaults }: SurveyPorts,
+  signal: AbortSignal,
+): Promise<SecretPolicy[]> {
+  const vault = vaults.get(name);
+  if (!vault) return [];
+  const listed = await listingsOf(vault, signal);
+  return secrets.filter((secret) => mayRoll(listed.get(secret.name.toLowerCase())));
 }
 
 async function listingsOf(vault: KeyVault, signal: AbortSignal): Promise<Map<string, SecretListing>> {
@@ -55,7 +82,9 @@ async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSi
   if (!observed || latest?.kind !== "readable") return [];
   const { intent, hold, rotation } = latest.record;
   const own = { publishedAt: latest.createdAt, restored: latest.restored };
-  const urgent = hold?.leaked === true || intent?.mode === "compromised";
+  // Without an overlap there is nothing left to wait for: whoever still holds the old value is refused already.
+  const isRefused = secret.rotator.overlap === "single";
+  const urgent = hold?.leaked === true || intent?.mode === "compromised" || isRefused;
   const needs: Need[] = [];
   for (const { policy, publication } of [{ policy: secret, publication: own }, ...published(observed)]) {
     // Under the name of the secret that is rotated: it is confirmed when all that is derived from it is.

@@ -50,6 +50,19 @@ test("a stopped or finished group reads at its next start", () => {
   }
 });
 
+test("a group that ended with an error on the new value is not confirmed, and its restart has failed", () => {
+  const failed = (startedAt: number) =>
+    groupFacts("/g/one", group([container({ state: "Terminated", startedAt })], "Failed"));
+  const now = publishedAt + 700_000;
+  expect(standing(failed(publishedAt + 10_000), publication, rules, now)).toBe("unsettled");
+  const view = { facts: failed(publishedAt + 10_000), startedAfter: publishedAt, now, sentAt: publishedAt };
+  expect(nextStep({ ...view, since: publishedAt }, rules).kind).toBe("failed");
+  // Neither does what had failed long ago hold up the way back to the value it ran on.
+  const restored = { from: publishedAt - 100_000, until: publishedAt - 50_000 };
+  const wayBack = { publishedAt, restored };
+  expect(standing(failed(publishedAt - 80_000), wayBack, rules, now)).toBe("stopped");
+});
+
 test("a state that Azure adds tomorrow is not taken for running", () => {
   const facts = groupFacts("/g/one", group([container({ state: "Hibernating" })], "Repairing"));
   expect(standing(facts, publication, rules, publishedAt + 100_000)).toBe("unsettled");
