@@ -20,6 +20,7 @@ const commands = {
   check: [format, lint, types, vitest],
   static: [format, lint, types],
   test: [vitest],
+  mutants: [["node", "test/mutants/main.ts"]],
   lint: [lint],
   types: [types],
   format: [["biome", "format", "--write", "."]],
