@@ -7,6 +7,10 @@ import { allMutants, applied, readMutant } from "./mutant.ts";
 const root = join(import.meta.dirname, "../..");
 const mutants = await allMutants();
 
+test("there are fifteen broken variants of the product", () => {
+  expect(mutants.length).toBeGreaterThanOrEqual(15);
+});
+
 test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s still applies", (_name, mutant) => {
   for (const edit of mutant.edits) {
     expect(edit.file).toMatch(/^(src|jobs)\//);
