@@ -10,7 +10,7 @@ const usage = `npm run test:mutants [-- NAME ...]
 Breaks keyturn on purpose: applies each patch of test/mutants to a copy of the project and runs the tests that must
 catch it. The copies are compiled first, and the tests must pass on a copy that is not broken.
 
-  NAME     only the mutants whose name contains this
+  NAME     only the mutants whose names contain one of these
   --help   this text
 
 Exit code: 0 if all are caught, 1 if not, 2 for wrong usage, 130 if interrupted.
@@ -42,7 +42,9 @@ async function main(): Promise<number> {
     return 0;
   }
   const all = await allMutants();
-  const mutants = all.filter(({ name }) => positionals.every((part) => name.includes(part)));
+  const mutants = all.filter(
+    ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+  );
   if (mutants.length === 0)
     throw new Error(
       `no mutant is called ${positionals.join(" ")}; there are:\n${all.map(({ name }) => name).join("\n")}`,
@@ -70,7 +72,7 @@ async function run(mutants: readonly Mutant[], signal: AbortSignal): Promise<num
 /** Else a failure means nothing. */
 async function tryUnbroken(mutants: readonly Mutant[], signal: AbortSignal): Promise<Finding> {
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))].toSorted();
-  console.log(`running ${tests.length} test files on an unbroken copy`);
+  console.log(`unbroken, these must pass: ${tests.join(" ")}`);
   await using workshop = await openWorkshop();
   return judge(await workshop.test(tests, { workers: lanes, bail: false }, signal), tests);
 }
