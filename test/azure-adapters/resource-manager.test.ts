@@ -190,10 +190,15 @@ describe("an operation that Azure finishes later", () => {
     await expect(regenerate(world.resourceManager)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("is not followed to another host", async () => {
-    const headers = { "azure-asyncoperation": "https://elsewhere.example.org/status" };
+  test.each([
+    "elsewhere.example.org",
+    `${host}.example.org`,
+    `${host}:8443`,
+    `${host}:x@elsewhere.example.org`,
+  ])("is not followed to another host: %s", async (other) => {
+    const headers = { "azure-asyncoperation": `https://${other}/status` };
     await using world = await scripted([accepted(headers), { body: { status: "Succeeded" } }]);
-    world.route("elsewhere.example.org", async () => Response.json({ status: "Succeeded" }));
+    world.route(other.split("@").at(-1) ?? "", async () => Response.json({ status: "Succeeded" }));
     await expect(regenerate(world.resourceManager)).rejects.toMatchObject({ code: "unexpected-response" });
     expect(world.sent.map(({ url }) => new URL(url).host)).toEqual([host]);
   });

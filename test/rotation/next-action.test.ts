@@ -197,6 +197,18 @@ describe("before the publish", () => {
     expect(nextAction({ ...asked, provider: works }, minted).kind).toBe("idle");
   });
 
+  test("a minted candidate that does not show yet is waited for as long as changes may take to spread", () => {
+    const rules = aRule({ origin: "minted" });
+    const ready = seen({ latest: latest({ record: { intent } }), provider: works });
+    const young = { ...parked, createdAt: now - rules.rotator.propagation + 1 };
+    expect(nextAction({ ...ready, pending: young }, rules)).toMatchObject({
+      kind: "wait",
+      reason: "provider",
+    });
+    const old = { ...parked, createdAt: now - rules.rotator.propagation };
+    expect(nextAction({ ...ready, pending: old }, rules)).toMatchObject({ kind: "mint", slot: "orders_b" });
+  });
+
   test("a role that does not exist at the provider needs a person", () => {
     const missing = { ...works, missing: ["orders_b"] };
     const ready = seen({ latest: latest({ record: { intent } }), provider: missing });

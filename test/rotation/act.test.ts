@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { day } from "./rules.ts";
+import { postgresRole } from "../crash/scenarios/postgres-role.ts";
+import { createWorld, type World } from "../crash/world.ts";
+import { type Act, act } from "../../src/rotation/act.ts";
+import type { Action } from "../../src/rotation/action.ts";
+import { lookAndDecide } from "../../src/rotation/decide.ts";
+import { readRecord } from "../../src/rotation/record.ts";
+
+const { signal } = new AbortController();
+const byHand = "postgresql://orders_a:by-hand@orders.postgres.database.azure.com:5432/orders";
+let world: World;
+
+beforeEach(async () => {
+  world = await createWorld(postgresRole("dual"));
+  await world.ground.store(world.ground.provider.first, 29);
+});
+
+afterEach(() => world.close());
+
+/** Takes one step after the other until one of this kind is next. Returns what takes that one, or another in its place. */
+async function upTo(kind: Action["kind"]): Promise<(instead?: Act) => Promise<void>> {
+  const { ports } = world.alive()[0] ?? world.startWorker();
+  const [secret] = ports.policy.secrets;
+  if (!secret) throw new Error("the policy has no secret");
+  for (;;) {
+    const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+    const take = (step: Action) => {
+      if (!isAct(step)) throw new Error(`${step.kind} comes before ${kind}`);
+      return act(step, secret, observed, ports, signal);
+    };
+    if (action.kind === kind) return (instead) => take(instead ?? action);
+    await take(action);
+  }
+}
+
+function isAct(action: Action): action is Act {
+  return !["look", "roll", "wait", "idle", "stop"].includes(action.kind);
+}
+
+async function rollBack(): Promise<void> {
+  const instead = await upTo("wait");
+  await instead({ kind: "write-intent", mode: "rolling-back" });
+}
+
+test("a version that somebody stores between the look and the publish stays latest", async () => {
+  const publish = await upTo("publish");
+  await world.ground.store(byHand, 60);
+  await expect(publish()).rejects.toMatchObject({ code: "superseded" });
+  expect(world.ground.snapshot().versions.map(({ value }) => value)).toEqual([
+    world.ground.provider.first,
+    byHand,
+  ]);
+});
+
+test("a version that somebody stores between the look and the way back stays latest", async () => {
+  await rollBack();
+  const restore = await upTo("restore");
+  await world.ground.store(byHand, 60);
+  await expect(restore()).rejects.toMatchObject({ code: "superseded" });
+  expect(world.ground.snapshot().versions.at(-1)?.value).toBe(byHand);
+});
+
+test("the way back is a new version with the old value and its expiry, and none is disabled for it", async () => {
+  await rollBack();
+  const restore = await upTo("restore");
+  await restore();
+  const { versions, live, now } = world.ground.snapshot();
+  const [first, bad, back] = versions;
+  expect(versions.map(({ enabled }) => enabled)).toEqual([true, true, true]);
+  expect(back).toMatchObject({ value: first?.value, exp: first?.exp });
+  expect(live?.has(back?.value ?? "")).toBe(true);
+  expect(readRecord(back?.tags ?? {})).toMatchObject({
+    from: bad?.version,
+    restores: first?.version,
+    state: "published",
+    hold: { notBefore: now + day },
+  });
+});
