@@ -74,9 +74,10 @@ function lockOf({ rotator, key }: SecretPolicy): string {
 
 async function work(run: Run): Promise<Outcome> {
   let last: string | undefined;
+  let request: Request = run.data;
   for (;;) {
     run.signal.throwIfAborted();
-    const { observed, action } = await decide(run);
+    const { observed, action } = await decide(run, request);
     if (!isAct(action)) return conclude(run, observed, action);
     // The same step twice in a row: it was taken, and the world does not show it yet.
     const step = `${action.kind} ${subjectOf(run, action)}`;
@@ -89,7 +90,9 @@ async function work(run: Run): Promise<Outcome> {
     const rotation = rotationOf(observed.facts, action);
     const result = await perform(run, observed, action, rotation);
     if (result === "propagating") return waitForProvider(run, observed, action);
-    if (result === "done") await tell(run, action, rotation);
+    if (result !== "done") continue;
+    await tell(run, action, rotation);
+    if (isAnswered(request, action)) request = { ...request, trigger: "nudge", mode: "routine" };
   }
 }
 
@@ -108,9 +111,14 @@ function subjectOf({ secret }: Run, action: Act): string {
   return action.kind === "publish-child" ? action.child : secret.key;
 }
 
-function decide({ secret, data, ports, signal }: Run) {
+/** What a person has named is done once; the rest follows from what can be seen. */
+function isAnswered({ mode }: Request, { kind }: Act): boolean {
+  return (mode === "confirm" && kind === "waive") || (mode === "revoke" && kind === "revoke");
+}
+
+function decide({ secret, ports, signal }: Run, request: Request) {
   return inSpan("look and decide", { [attribute.secret]: secret.key }, async (span) => {
-    const decision = await lookAndDecide(secret, requestOf(data), ports, signal);
+    const decision = await lookAndDecide(secret, request, ports, signal);
     span.setAttribute(attribute.action, decision.action.kind);
     return decision;
   });
@@ -233,10 +241,6 @@ async function waitForProvider(run: Run, observed: Observed, action: Act): Promi
     await refused(run, observed, action, new Fault("credential-rejected", message, { secret: secret.key }));
   }
   return { again: now + propagationPause, why: "waiting until the provider shows the change" };
-}
-
-function requestOf({ trigger, mode, requestId, version }: RotateSecret): Request {
-  return { trigger, mode, requestId, version };
 }
 
 function isAct(action: Act | Pause): action is Act {

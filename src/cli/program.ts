@@ -3,7 +3,7 @@ import { isFault, toFault } from "../errors.ts";
 import { listDeadLetters, replayDeadLetter } from "./dead-letters.ts";
 import { type CommandLine, exitCode } from "./dependencies.ts";
 import { checkPolicy, printSchema } from "./policy.ts";
-import { resolve, rotate, type RotateOptions } from "./rotate.ts";
+import { resolve, type ResolveOptions, rotate, type RotateOptions } from "./rotate.ts";
 import { status, type StatusOptions } from "./status.ts";
 import { sweep } from "./sweep.ts";
 
@@ -66,12 +66,12 @@ function createProgram(line: CommandLine, version: string, end: (code: number) =
     .action(async (key: string, options: RotateOptions) => end(await rotate(line, key, options)));
   program
     .command("resolve <vault/name>")
-    .description("answer a rotation that was given up or held")
+    .description("answer a rotation that has asked something, or was given up or held")
     .option("--retry", "the cause is mended: go on")
     .option("--abandon", "take it back: what is published stays")
-    .action(async (key: string, options: { retry?: boolean; abandon?: boolean }) =>
-      end(await resolve(line, key, options)),
-    );
+    .option("--confirm <group>", "do not wait for this container group (its resource id), whatever it shows")
+    .option("--revoke <id>", "revoke this credential, which is none that is published")
+    .action(async (key: string, options: ResolveOptions) => end(await resolve(line, key, options)));
   program
     .command("status [vault/name]")
     .description("what is there, what is due, what is under way, who has to decide")

@@ -22,26 +22,45 @@ export async function rotate(
   return await put(line, key, { reason, wait, mode: compromised ? "compromised" : "routine" });
 }
 
-/** Answers a rotation that was given up or held: tries it again, or takes it back. */
-export async function resolve(
-  line: CommandLine,
-  key: string,
-  { retry, abandon }: { readonly retry?: boolean; readonly abandon?: boolean },
-): Promise<number> {
-  if (Boolean(retry) === Boolean(abandon)) {
-    line.err("say --retry or --abandon");
+export interface ResolveOptions {
+  readonly retry?: boolean;
+  readonly abandon?: boolean;
+  /** Id of a container group. */
+  readonly confirm?: string;
+  /** Id of a credential. */
+  readonly revoke?: string;
+}
+
+/** Answers a rotation that has asked something, or was given up or held. */
+export async function resolve(line: CommandLine, key: string, options: ResolveOptions): Promise<number> {
+  const { confirm, revoke } = options;
+  const given = answers.filter((mode) => options[mode]);
+  const [mode] = given;
+  if (!mode || given.length > 1) {
+    line.err("say one of --retry, --abandon, --confirm GROUP, --revoke ID");
     return exitCode.usage;
   }
-  return await put(line, key, { mode: retry ? "retry" : "abandon" });
+  if (confirm !== undefined && !confirm.startsWith("/subscriptions/")) {
+    line.err("--confirm takes the whole resource id of a container group, /subscriptions/...");
+    return exitCode.usage;
+  }
+  return await put(line, key, { mode, subject: confirm ?? revoke });
 }
+
+const answers = ["retry", "abandon", "confirm", "revoke"] as const;
 
 interface Question {
   readonly mode: StageInput<"rotate-secret">["mode"];
+  readonly subject?: string | undefined;
   readonly reason?: string | undefined;
   readonly wait?: boolean | undefined;
 }
 
-async function put(line: CommandLine, key: string, { mode, reason, wait }: Question): Promise<number> {
+async function put(
+  line: CommandLine,
+  key: string,
+  { mode, subject, reason, wait }: Question,
+): Promise<number> {
   await using session = await line.openSession();
   const secret = findSecretByKey(session.policy, key);
   if (!secret) return unknownSecret(line, session.policy, key);
@@ -50,7 +69,7 @@ async function put(line: CommandLine, key: string, { mode, reason, wait }: Quest
     line.err(`${secret.key} does not exist in its vault; store a first version, then ask again`);
     return exitCode.attention;
   }
-  const send = () => request(line, session, { secret, version, reason, mode });
+  const send = () => request(line, session, { secret, version, reason, mode, subject });
   if (wait) return await askAndFollow(line, session, { secret, version, ask: send });
   await send();
   return exitCode.done;
@@ -66,7 +85,7 @@ interface Asked {
 async function request(
   line: CommandLine,
   { enqueue }: Session,
-  { secret, version, reason, mode }: Asked & Pick<Question, "reason" | "mode">,
+  { secret, version, reason, mode, subject }: Asked & Omit<Question, "wait">,
 ): Promise<string> {
   const requestId = line.newRequestId();
   const jobId = await enqueue("rotate-secret", {
@@ -76,10 +95,11 @@ async function request(
     trigger: "manual",
     mode,
     requestId,
+    ...(subject && { subject: subject.slice(0, 512) }),
     ...(line.actor && { actor: line.actor.slice(0, 128) }),
     ...(reason && { reason: reason.slice(0, 256) }),
   });
-  const what = mode === "retry" || mode === "abandon" ? mode : "rotation";
+  const what = mode === "routine" || mode === "compromised" ? "rotation" : mode;
   line.out(`queued: ${what} of ${secret.key}, version ${version}, request ${requestId}`);
   return jobId;
 }

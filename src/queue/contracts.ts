@@ -38,8 +38,10 @@ export const RotateSecret = z.strictObject({
   trigger: Trigger,
   /** The version the event named, or the one the requester saw. */
   version: z.string().max(64).optional(),
-  /** `retry` and `abandon` answer a rotation that was given up or held. */
-  mode: z.enum(["routine", "compromised", "retry", "abandon"]).default("routine"),
+  /** The last four answer a rotation that has asked something; `confirm` and `revoke` say of what in `subject`. */
+  mode: z.enum(["routine", "compromised", "retry", "abandon", "confirm", "revoke"]).default("routine"),
+  /** A container group's id, or a credential's. */
+  subject: z.string().max(512).optional(),
   requestId: z.string().max(64),
   /** Who asked, as they say themselves. */
   actor: z.string().max(128).optional(),

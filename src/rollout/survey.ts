@@ -3,13 +3,14 @@ import type { Fault } from "../errors.ts";
 import { createIndependent } from "../independent.ts";
 import type { Log } from "../log.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import type { Action } from "../rotation/action.ts";
+import { isLeaked } from "../rotation/after-publish.ts";
 import { lookAtChildren } from "../rotation/children.ts";
 import { lookAndDecide } from "../rotation/decide.ts";
 import { behind } from "../rotation/next-child.ts";
 import { isOpenPublished } from "../rotation/next-action.ts";
 import { observe } from "../rotation/observe.ts";
 import { type Observed, published, type RotationPorts } from "../rotation/observed.ts";
+import type { ReadableLatest } from "../rotation/state.ts";
 import { readRecord } from "../rotation/record.ts";
 import { resolveDependents, waiverOf } from "./dependents.ts";
 import { groupFacts } from "./evidence.ts";
@@ -95,7 +96,10 @@ async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSi
   return needs;
 }
 
-/** Only what is published with all that is derived from it: who reads two of them is restarted once. */
+/**
+ * Only what is published with all that is derived from it: who reads two of them is restarted once. But where the old
+ * credential is dead, nobody is kept waiting.
+ */
 async function whatRolls(
   secret: SecretPolicy,
   ports: SurveyPorts,
@@ -103,17 +107,22 @@ async function whatRolls(
 ): Promise<Observed | undefined> {
   const observed = await observe(secret, undefined, ports, signal);
   const { latest } = observed.facts;
-  if (latest.kind !== "readable") return undefined;
-  if (latest.record.intent?.mode === "rolling-back") return undefined;
-  if (isOpenPublished(latest)) {
-    const all = await lookAtChildren(secret, observed, ports, signal);
-    return behind(all.facts) ? undefined : all;
-  }
-  // Somebody else's version: its readers follow only if the decision says so, which has asked the provider.
-  const decision = await lookAndDecide(secret, undefined, ports, signal);
-  return mayFollow(decision.action) ? decision.observed : undefined;
+  if (latest.kind !== "readable" || latest.record.intent?.mode === "rolling-back") return undefined;
+  if (!isOpenPublished(latest)) return followers(secret, latest, ports, signal);
+  const all = await lookAtChildren(secret, observed, ports, signal);
+  const mayWait = secret.rotator.overlap === "dual" && !isLeaked(latest);
+  return behind(all.facts) && mayWait ? undefined : all;
 }
 
-function mayFollow(action: Action): boolean {
-  return action.kind === "roll" || (action.kind === "wait" && action.reason !== "provider");
+/** Readers follow a version that somebody else stored only if it was asked for, and its provider accepts it. */
+async function followers(
+  secret: SecretPolicy,
+  { record: { intent }, first }: ReadableLatest,
+  ports: SurveyPorts,
+  signal: AbortSignal,
+): Promise<Observed | undefined> {
+  const asked = intent?.mode === "roll" || (intent?.mode === "routine" && !first);
+  if (!asked) return undefined;
+  const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+  return action.kind !== "stop" && observed.facts.provider?.latest === "accepted" ? observed : undefined;
 }

@@ -1,9 +1,9 @@
-import { type Action, type Rules, stop } from "./action.ts";
+import { type Action, pause, type Rules, stop } from "./action.ts";
 import { afterPublish, isLate, isLeaked, rollBack } from "./after-publish.ts";
 import { beforePublish, discard, standDown } from "./before-publish.ts";
 import { dueAt } from "./due.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
-import { isNamed } from "./known-credential.ts";
+import { isKnown, isNamed } from "./known-credential.ts";
 import { behind, oddChild } from "./next-child.ts";
 import type { Observation, ReadableLatest, Request } from "./state.ts";
 
@@ -35,9 +35,26 @@ function answered(seen: Observation, latest: ReadableLatest, rules: Rules): Acti
   const { request } = seen;
   const { intent, hold } = latest.record;
   if (!isAskedOf(latest, request)) return undefined;
+  if (request?.mode === "confirm" && request.subject) return { kind: "waive", group: request.subject };
+  if (request?.mode === "revoke" && request.subject) return revokeNamed(seen, latest, rules, request.subject);
   if (request?.mode === "retry" && hold) return { kind: "write-intent", mode: intent?.mode ?? "routine" };
   const isDropped = request?.mode === "abandon" && !isOpenPublished(latest) && (intent ?? hold);
   return isDropped ? discard(seen, latest, rules) : undefined;
+}
+
+/** What a person names is revoked, as long as it is one of the target's, and not the one that is published. */
+function revokeNamed(seen: Observation, latest: ReadableLatest, rules: Rules, id: string): Action {
+  if (!isKnown(id, rules)) return stop("slot-unknown", `'${id}' is none of the credentials of ${rules.key}`);
+  if (!seen.provider) return { kind: "look", at: "provider" };
+  if (seen.provider.latest === "unknown") return pause(seen);
+  // `""`: the provider does not tell which one is published.
+  if (id === latest.credentialId || !latest.credentialId || seen.provider.latest !== "accepted") {
+    return stop(
+      "slot-unknown",
+      `'${id}' may be the credential that ${rules.key} holds now; store another one first`,
+    );
+  }
+  return { kind: "revoke", credentialId: id };
 }
 
 /** A request of a person that no tag tells of yet is written down before anything else. */

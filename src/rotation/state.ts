@@ -38,10 +38,12 @@ export type Trigger =
 
 export interface Request {
   readonly trigger: Trigger;
-  readonly mode: "routine" | "compromised" | "retry" | "abandon";
+  readonly mode: "routine" | "compromised" | "retry" | "abandon" | "confirm" | "revoke";
+  /** Of `confirm`: a container group's id. Of `revoke`: a credential's. */
+  readonly subject?: string | undefined;
   readonly requestId: string;
   /** The version the event named or the requester saw. */
-  readonly version: string | undefined;
+  readonly version?: string | undefined;
 }
 
 export interface VersionFacts {

@@ -41,6 +41,13 @@ describe("a request", () => {
       expect(code).toBe(0);
       expect(queued[0]?.data).toMatchObject({ mode, trigger: "manual", version });
     }
+    const group =
+      "/subscriptions/s/resourceGroups/apps/providers/Microsoft.ContainerInstance/containerGroups/x";
+    const { queued } = await run(["resolve", key, "--confirm", group]);
+    expect(queued[0]?.data).toMatchObject({ mode: "confirm", subject: group });
+    const { queued: named } = await run(["resolve", key, "--revoke", "orders_a"]);
+    expect(named[0]?.data).toMatchObject({ mode: "revoke", subject: "orders_a" });
+    expect(await run(["resolve", key, "--confirm", "x"])).toMatchObject({ code: 2, queued: [] });
     expect(await run(["resolve", key])).toMatchObject({ code: 2, queued: [] });
     expect(await run(["resolve", key, "--retry", "--abandon"])).toMatchObject({ code: 2, queued: [] });
   });

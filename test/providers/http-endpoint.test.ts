@@ -170,7 +170,7 @@ test("an endpoint that is gone, or cuts the connection, or says nothing is unava
   });
   const { promise, resolve } = Promise.withResolvers<Response>();
   endpoint.answerNext(() => promise);
-  await expect(apply({ timeout: 100 })).rejects.toMatchObject({
+  await expect(apply({ timeout: 1_000 })).rejects.toMatchObject({
     code: "unavailable",
     message: expect.stringContaining("in time"),
   });

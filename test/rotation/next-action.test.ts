@@ -709,3 +709,24 @@ describe("a leaked value", () => {
     expect(nextAction({ ...open, latest: { ...marked, record: back } }, dual).kind).toBe("revoke");
   });
 });
+
+describe("what a person answers", () => {
+  const asked = { trigger: "manual", requestId: "q", version: two } as const;
+  const open = seen({ latest: published, replaced, provider: { ...works, replaced: "accepted" } });
+
+  test("that a group needs no waiting for is written down", () => {
+    const request = { ...asked, mode: "confirm", subject: "/g/one" } as const;
+    expect(nextAction({ ...open, request }, dual)).toEqual({ kind: "waive", group: "/g/one" });
+  });
+
+  test("that a credential is to be revoked is done, unless it may be the published one", () => {
+    const revoke = (subject: string) => ({ ...asked, mode: "revoke", subject }) as const;
+    const named = nextAction({ ...open, request: revoke("orders_a") }, dual);
+    expect(named).toEqual({ kind: "revoke", credentialId: "orders_a" });
+    for (const id of ["orders_b", "postgres"])
+      expect(nextAction({ ...open, request: revoke(id) }, dual)).toMatchObject({ code: "slot-unknown" });
+    const untold = { ...open, latest: { ...published, credentialId: "" }, request: revoke("some-key") };
+    const minted = aRule({ origin: "minted", slots: [] });
+    expect(nextAction(untold, minted)).toMatchObject({ code: "slot-unknown" });
+  });
+});
