@@ -46,7 +46,8 @@ export function standsAgainst(seen: Observation, latest: ReadableLatest, rules: 
   const question =
     `the provider refuses the latest version of ${rules.key}, which keyturn did not make; ` +
     "nobody is restarted onto it; store a value that works";
-  return setBack(seen, rules) ?? stop("foreign-version", question);
+  const code = isUnfinished(seen, latest) ? "foreign-version" : "cannot-adopt";
+  return setBack(seen, rules) ?? stop(code, question);
 }
 
 /**
