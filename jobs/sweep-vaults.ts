@@ -83,11 +83,11 @@ function isMissing(
   return vault.name === at && missing.has(name.toLowerCase());
 }
 
-/** Due by its dates, asked for, or not closed; tags only save reads here, the look decides. */
+/** Due by its dates, asked for, not closed, or somebody else's version; tags only save reads here, the look decides. */
 function wantsLook(listing: SecretListing, secret: SecretPolicy, now: number): boolean {
   const { state, intent } = readRecord(listing.tags);
   const due = dueAt({ createdAt: listing.createdAt, expiresAt: listing.expiresAt }, secret) <= now;
-  return due || intent !== undefined || state === "published" || !listing.enabled;
+  return due || intent !== undefined || state !== "retired" || !listing.enabled;
 }
 
 function reportMissing(log: Log, secret: SecretPolicy): void {
