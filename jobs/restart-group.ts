@@ -1,4 +1,4 @@
-import type { ContainerGroups } from "../src/azure/container-instances.ts";
+import type { ContainerGroups, ContainerGroupView } from "../src/azure/container-instances.ts";
 import type { Clock } from "../src/clock.ts";
 import { Fault } from "../src/errors.ts";
 import type { Log } from "../src/log.ts";
@@ -12,6 +12,7 @@ import {
   RestartGroup,
 } from "../src/queue/contracts.ts";
 import { groupFacts } from "../src/rollout/evidence.ts";
+import { gatesFor } from "../src/rollout/gating.ts";
 import type { Restart } from "../src/rollout/next-restarts.ts";
 import { nextStep } from "../src/rollout/strategies.ts";
 import { attribute } from "../src/telemetry/names.ts";
@@ -55,7 +56,8 @@ export function createRestartGroup(ports: RestartGroupPorts): JobDefinition<type
 async function step(data: RestartGroup, context: JobContext, ports: RestartGroupPorts): Promise<Outcome> {
   const { group, startedAfter } = data;
   const now = ports.clock.now();
-  const facts = groupFacts(group, await ports.groups.get(group, context.signal));
+  const view = await ports.groups.get(group, context.signal);
+  const facts = groupFacts(group, view);
   const next = nextStep(
     { facts, startedAfter, now, sentAt: data.sentAt, since: data.since },
     ports.policy.rollout,
@@ -72,40 +74,43 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
     case "wait":
       return { again: next.until, why: next.why };
     case "failed":
-      await turnBack(data, context, ports);
+      await turnBack(data, context, view, ports);
       throw new Fault("restart-failed", `${group} did not come back: ${next.why}; the roll-out stops here`);
     case "done":
       await tell(data, context, "restarted", `${nameOf(group)}: ${next.why}`);
-      // Back to the roller, by name: it decides who is next.
-      await context.enqueue("roll-dependents", { reason: nameOf(group) }, { dedupe: "roll-dependents" });
+      await handBack(data, context);
       return { done: next.why };
     default:
       return next satisfies never;
   }
 }
 
-/** To `rotate-secret`, by name: it writes down that the rotation is to be rolled back, if it is the rotation's fault. */
+/** Back to the roller, by name: it decides who is next. */
+async function handBack({ group }: RestartGroup, { enqueue }: JobContext): Promise<void> {
+  await enqueue("roll-dependents", { reason: nameOf(group) }, { dedupe: "roll-dependents" });
+}
+
+/**
+ * To `rotate-secret`, by name: it writes down that the rotation is to be rolled back, if it is the rotation's fault. Where
+ * a group gates nothing, its failure says nothing about the rotation: the others go on.
+ */
 async function turnBack(
   data: RestartGroup,
   context: JobContext,
+  view: ContainerGroupView | undefined,
   { policy }: RestartGroupPorts,
 ): Promise<void> {
-  for (const key of data.secrets) {
-    const secret = findSecretByKey(policy, key);
-    if (!secret) continue;
-    const { vault, name } = secret;
+  const secrets = data.secrets.flatMap((key) => findSecretByKey(policy, key) ?? []);
+  const gated = secrets.filter((secret) => view && gatesFor(secret, view));
+  for (const { vault, name, key } of gated) {
+    const cause = { trigger: "roll-failed" as const, requestId: context.jobId.slice(0, 64) };
     await context.enqueue(
       "rotate-secret",
-      {
-        vault: vault.name,
-        name,
-        mode: "routine",
-        trigger: "roll-failed",
-        requestId: context.jobId.slice(0, 64),
-      },
+      { vault: vault.name, name, mode: "routine", ...cause },
       { dedupe: `roll-failed ${key}`.toLowerCase() },
     );
   }
+  if (gated.length === 0) await handBack(data, context);
 }
 
 async function tell(data: RestartGroup, context: JobContext, word: string, text: string): Promise<void> {

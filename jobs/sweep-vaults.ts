@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SecretListing, Vaults } from "../src/azure/key-vault.ts";
 import type { Clock } from "../src/clock.ts";
+import { createIndependent, retriableOf } from "../src/independent.ts";
 import type { Log } from "../src/log.ts";
 import type { Policy, SecretPolicy } from "../src/policy/policy.ts";
 import { type JobDefinition, SweepVaults } from "../src/queue/contracts.ts";
@@ -27,30 +28,42 @@ export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep
     attempts: 3,
     run: ({ deep }, { enqueue, signal }) =>
       inSpan("sweep vaults", {}, async () => {
+        const { attempt, faults } = createIndependent(ports.log, signal);
         const looks = new Set<string>();
-        for (const [name, vault] of ports.vaults) {
-          const mine = secretsOf(ports.policy, name);
-          const look = async (secret: SecretPolicy) => {
-            if (looks.has(secret.key)) return;
-            looks.add(secret.key);
-            await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
-          };
-          for await (const listing of vault.list(signal)) {
-            const secret = mine.get(listing.name.toLowerCase());
-            if (!secret) continue;
-            mine.delete(listing.name.toLowerCase());
-            if (deep || wantsLook(listing, secret, ports.clock.now())) await look(secret);
-          }
-          for (const [missing, secret] of mine) {
-            const isDerived = missing !== secret.name.toLowerCase() || name !== secret.vault.name;
-            // A derived one is made from its parent.
-            if (isDerived && !isMissing(secret, name, mine)) await look(secret);
-            else if (!isDerived) reportMissing(ports.log, secret);
-          }
-        }
+        const look = async (secret: SecretPolicy) => {
+          if (looks.has(secret.key)) return;
+          looks.add(secret.key);
+          await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
+        };
+        for (const vault of ports.vaults.keys())
+          await attempt({ vault }, () => sweep(vault, { deep, look, signal }, ports));
+        const fault = retriableOf(faults) ?? faults[0];
+        if (fault) throw fault;
         return { done: `${looks.size} to look at` };
       }),
   };
+}
+
+interface Sweep {
+  readonly deep: boolean;
+  readonly signal: AbortSignal;
+  readonly look: (secret: SecretPolicy) => Promise<void>;
+}
+
+async function sweep(name: string, { deep, look, signal }: Sweep, ports: SweepVaultsPorts): Promise<void> {
+  const mine = secretsOf(ports.policy, name);
+  for await (const listing of ports.vaults.get(name)?.list(signal) ?? []) {
+    const secret = mine.get(listing.name.toLowerCase());
+    if (!secret) continue;
+    mine.delete(listing.name.toLowerCase());
+    if (deep || wantsLook(listing, secret, ports.clock.now())) await look(secret);
+  }
+  for (const [missing, secret] of mine) {
+    const isDerived = missing !== secret.name.toLowerCase() || name !== secret.vault.name;
+    // A derived one is made from its parent.
+    if (isDerived && !isMissing(secret, name, mine)) await look(secret);
+    else if (!isDerived) reportMissing(ports.log, secret);
+  }
 }
 
 /** By the names in this vault: the secrets to look at, for those that are derived from them as well. */
@@ -70,11 +83,11 @@ function isMissing(
   return vault.name === at && missing.has(name.toLowerCase());
 }
 
-/** Due by its dates, asked for, or not closed; tags only save reads here, the look decides. */
+/** Due by its dates, asked for, not closed, or somebody else's version; tags only save reads here, the look decides. */
 function wantsLook(listing: SecretListing, secret: SecretPolicy, now: number): boolean {
   const { state, intent } = readRecord(listing.tags);
   const due = dueAt({ createdAt: listing.createdAt, expiresAt: listing.expiresAt }, secret) <= now;
-  return due || intent !== undefined || state === "published" || !listing.enabled;
+  return due || intent !== undefined || state !== "retired" || !listing.enabled;
 }
 
 function reportMissing(log: Log, secret: SecretPolicy): void {

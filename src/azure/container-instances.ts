@@ -16,6 +16,8 @@ export interface ContainerView {
   readonly image: string;
   readonly state: string | undefined;
   readonly startedAt?: Timestamp;
+  /** Of the run before, which has ended: where a crash loop waits, the one it tells of. */
+  readonly startedBefore?: Timestamp;
   readonly restartCount: number;
 }
 
@@ -164,8 +166,15 @@ function toView(group: ContainerGroup): ContainerGroupView {
     state: group.instanceView?.state,
     containers: group.containers.map(({ name, image, instanceView }) => {
       const { state, startTime } = instanceView?.currentState ?? {};
-      const startedAt = startTime && { startedAt: startTime.getTime() };
-      return { name, image, state, ...startedAt, restartCount: instanceView?.restartCount ?? 0 };
+      const before = instanceView?.previousState?.startTime;
+      return {
+        name,
+        image,
+        state,
+        ...(startTime && { startedAt: startTime.getTime() }),
+        ...(before && { startedBefore: before.getTime() }),
+        restartCount: instanceView?.restartCount ?? 0,
+      };
     }),
   };
 }

@@ -124,7 +124,7 @@ function digestOf(text: string): string {
 }
 
 /** A group's tag lists the secrets it reads: `orders-db`, or `prod-kv/orders-db`, separated by commas or blanks. */
-function names(value: string | undefined, secret: Reader): boolean {
+export function names(value: string | undefined, secret: Reader): boolean {
   const listed = (value ?? "").toLowerCase().split(/[\s,;]+/);
   return listed.includes(secret.name.toLowerCase()) || listed.includes(secret.key.toLowerCase());
 }

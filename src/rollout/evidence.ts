@@ -1,4 +1,4 @@
-import type { ContainerGroupView } from "../azure/container-instances.ts";
+import type { ContainerGroupView, ContainerView } from "../azure/container-instances.ts";
 import type { Millis, Timestamp } from "../clock.ts";
 import type { GroupFacts, Publication, Restored, Standing } from "./state.ts";
 
@@ -11,15 +11,28 @@ const ended = new Map<string | undefined, GroupFacts["phase"]>([
 /** Reads the facts out of a group's instance view; `undefined` means Azure said there is no such group. */
 export function groupFacts(group: string, view: ContainerGroupView | undefined): GroupFacts {
   if (!view) return { group, phase: "gone", evidenceAt: undefined, stableSince: undefined };
-  const starts = view.containers.flatMap(({ startedAt }) => (startedAt === undefined ? [] : [startedAt]));
-  const known = starts.length === view.containers.length && starts.length > 0;
+  const starts = startsOf(view, ({ startedAt }) => startedAt);
+  const tries = startsOf(view, ({ startedAt, startedBefore }) => startedAt ?? startedBefore);
   return {
     group,
     phase: phaseOf(view),
     busy: !["Succeeded", "Failed", undefined].includes(view.provisioningState),
-    evidenceAt: known ? Math.min(...starts) : undefined,
-    stableSince: known ? Math.max(...starts) : undefined,
+    evidenceAt: starts && Math.min(...starts),
+    triedAt: tries && Math.min(...tries),
+    heldSince: view.containers
+      .flatMap(({ state, startedAt }) => (state === "Running" && startedAt !== undefined ? [startedAt] : []))
+      .toSorted((a, b) => a - b)[0],
+    stableSince: starts && Math.max(...starts),
   };
+}
+
+/** Of all containers, or nothing is known. */
+function startsOf(
+  { containers }: ContainerGroupView,
+  startOf: (container: ContainerView) => Timestamp | undefined,
+): Timestamp[] | undefined {
+  const starts = containers.map(startOf).filter((at) => at !== undefined);
+  return starts.length === containers.length && starts.length > 0 ? starts : undefined;
 }
 
 function phaseOf(view: ContainerGroupView): GroupFacts["phase"] {

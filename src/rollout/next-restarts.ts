@@ -13,7 +13,7 @@ export interface Restart {
 
 export interface RolloutDecision {
   readonly restart: readonly Restart[];
-  /** Groups that are not up: somebody has to watch them until they are or the deadline has passed. */
+  /** Gating groups that are not up: somebody has to watch them until they are or the deadline has passed. */
   readonly watch: readonly Restart[];
   /** When to look again; `undefined` if only the end of a restart can change anything, or all is done. */
   readonly again: Timestamp | undefined;
@@ -43,14 +43,38 @@ export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
   const unavailable = orders.filter((order) => order.where === "settling" || isDown(order));
   const ready = orders.filter((order) => order.where === "behind" && isFree(order, orders));
   const due = ready.filter((order) => dueAt(order, rules) <= fleet.now);
-  // A queued restart shows as `behind` until its containers start anew, and is first in order then, so it is taken again.
-  const isUrgent = ({ needs }: Order) => needs.some(({ urgent }) => urgent);
-  const room = Math.max(0, rules.maxUnavailable - unavailable.length);
   const later = ready.map((order) => dueAt(order, rules)).filter((at) => at > fleet.now);
-  const taken = [...due.filter(isUrgent), ...due.filter((order) => !isUrgent(order)).slice(0, room)];
-  const restart = taken.map((order) => restartOf(order, rules));
-  const watch = orders.filter(isDown).map((order) => restartOf(order, rules));
-  return { restart, watch, again: againAt(fleet, orders, restart, later, rules), ...bySecret(fleet, rules) };
+  const restart = taken(due, unavailable, rules).map((order) => restartOf(order, rules));
+  // Nobody waits for a group that gates nothing: who restarted it has watched it.
+  const watch = orders.filter((order) => isDown(order) && gates(order));
+  return {
+    restart,
+    watch: watch.map((order) => restartOf(order, rules)),
+    again: againAt(fleet, orders, restart, later, rules),
+    ...bySecret(fleet, rules),
+  };
+}
+
+/**
+ * What is urgent, and as many others as may be unavailable. A group that gates nothing, and that nobody may even know of,
+ * takes no room from those that gate. A queued restart shows as `behind` until its containers start anew, and is first
+ * in order then, so it is taken again.
+ */
+function taken(due: readonly Order[], unavailable: readonly Order[], { maxUnavailable }: Rules): Order[] {
+  const urgent = due.filter(isUrgent);
+  const others = due.filter((order) => !isUrgent(order));
+  const room = (busy: readonly Order[]) => Math.max(0, maxUnavailable - busy.length);
+  const first = others.filter(gates).slice(0, room([...unavailable, ...urgent].filter(gates)));
+  const last = others.filter((order) => !gates(order));
+  return [...urgent, ...first, ...last.slice(0, room([...unavailable, ...urgent, ...first]))];
+}
+
+function isUrgent({ needs }: Order): boolean {
+  return needs.some(({ urgent }) => urgent);
+}
+
+function gates({ needs }: Order): boolean {
+  return needs.some(({ gate }) => gate);
 }
 
 /** Gating groups come first, in the policy's order; then the discovered ones. */
@@ -60,7 +84,6 @@ function ordersOf(fleet: Fleet, rules: Rules): Order[] {
     const group = needs[0]?.group ?? key;
     return { group, needs, where: worst(needs.map((need) => standingOf(fleet, need, rules))) };
   });
-  const gates = ({ needs }: Order) => needs.some(({ gate }) => gate);
   return [...orders.filter(gates), ...orders.filter((order) => !gates(order))];
 }
 

@@ -14,6 +14,10 @@ export interface GroupFacts {
   readonly busy?: boolean;
   /** The oldest container start: everything the group runs was read after it. */
   readonly evidenceAt: Timestamp | undefined;
+  /** As `evidenceAt`, but where a container waits to be started again, its last run counts: it has read as well. */
+  readonly triedAt?: Timestamp | undefined;
+  /** The oldest start of those containers that run; the others read when they are started again. */
+  readonly heldSince?: Timestamp | undefined;
   /** The newest container start: nothing has restarted since. */
   readonly stableSince: Timestamp | undefined;
 }

@@ -28,7 +28,7 @@ const resendAfter = { idle: 15_000, busy: 60_000 } as const;
 
 /** The strategy `restart`: in place, all containers of the group; evidence is their start time. Pure. */
 export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" | "deadline">): RestartStep {
-  const { facts, startedAfter, now, sentAt } = view;
+  const { facts, startedAfter, now } = view;
   const where = standing(
     facts,
     { publishedAt: startedAfter, restored: undefined },
@@ -39,13 +39,13 @@ export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" 
   if (where === "stopped")
     return { kind: "done", why: "stopped; it reads the new version at its next start" };
   if (where === "current") return { kind: "done", why: "running on the new version" };
-  if (now >= (view.since ?? now) + rules.deadline)
-    return { kind: "failed", why: `still ${where} at the deadline` };
+  if (now >= begunAt(view) + rules.deadline) return { kind: "failed", why: `still ${where} at the deadline` };
   if (where === "settling") {
     return { kind: "wait", until: (facts.stableSince ?? now) + rules.settle, why: "settling" };
   }
-  const unsent = sentAt === undefined || now >= sentAt + resendAfter[facts.busy ? "busy" : "idle"];
-  if (unsent && needsRestart(view)) return { kind: "restart" };
+  // What starts before would have to be restarted once more.
+  if (now <= startedAfter) return { kind: "wait", until: startedAfter + 1, why: "the skew has not passed" };
+  if (needsRestart(view)) return { kind: "restart" };
   return {
     kind: "wait",
     until: now + poll,
@@ -53,7 +53,25 @@ export function nextStep(view: RestartView, rules: Pick<RolloutPolicy, "settle" 
   };
 }
 
-/** Also a group whose containers wait and never started: restarting it is what may cure it. */
-function needsRestart({ facts, startedAfter }: RestartView): boolean {
-  return facts.evidenceAt === undefined || facts.evidenceAt <= startedAfter;
+/** A restart that has been seen to do something is given all of the deadline. */
+function begunAt(view: RestartView): Timestamp {
+  const since = view.since ?? view.now;
+  return holdsOld(view) ? since : Math.max(since, view.sentAt ?? since);
+}
+
+/**
+ * Once, and again only if it got lost; each time after a longer while. Whatever crashes is left to Azure, which starts
+ * it again by itself: another restart would only begin its back-off anew. Also a group whose containers wait and never
+ * started: restarting it is what may cure it.
+ */
+function needsRestart(view: RestartView): boolean {
+  const { facts, startedAfter, now, sentAt, since = now } = view;
+  if (sentAt === undefined) return facts.triedAt === undefined || facts.triedAt <= startedAfter;
+  const pause = Math.max(resendAfter[facts.busy ? "busy" : "idle"], sentAt - since);
+  return holdsOld(view) && now >= sentAt + pause;
+}
+
+/** Some container runs on what it read before. */
+function holdsOld({ facts, startedAfter }: RestartView): boolean {
+  return facts.heldSince !== undefined && facts.heldSince <= startedAfter;
 }

@@ -45,6 +45,19 @@ test("a group is told as it is, its containers with state, start and restarts", 
   });
 });
 
+test("a container that crashes is told with the start of the run before", async () => {
+  await using fixture = await createFixture();
+  const { groups, containers, id } = fixture;
+  const [container] = (await containers.put(id("web"), definitionOf())).containers;
+  const startTime = container?.startTime;
+  const previousState = { state: "Terminated", startTime, finishTime: startTime, exitCode: 1 };
+  Object.assign(container ?? {}, { state: "Waiting", startTime: undefined, previousState });
+  const view = await groups.get(id("web"));
+  expect(view?.containers).toEqual([
+    { name: "app", image: "app:1", state: "Waiting", startedBefore: startTime, restartCount: 0 },
+  ]);
+});
+
 test("a group that does not exist is undefined, one that may not be read is a fault", async () => {
   await using fixture = await createFixture({ role: "Keyturn Restarter" });
   const { groups, id } = fixture;

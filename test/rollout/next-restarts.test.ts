@@ -76,6 +76,36 @@ test("a group that does not come back stops the roll", () => {
   expect(stuck).toMatchObject({ restart: [], again: undefined, unconfirmed: ["kv/db"] });
 });
 
+describe("groups that gate nothing", () => {
+  const needs = [need("/g/one"), need("/g/found", { gate: false }), need("/g/other", { gate: false })];
+  const down: GroupFacts = { group: "/g/found", phase: "unsettled", evidenceAt: now, stableSince: now };
+
+  test("take no room from those that gate, and nobody is sent to watch them", () => {
+    const facts = [running("/g/one", old), down, running("/g/other", old)];
+    const { restart, watch } = nextRestarts(fleet(needs, facts), rules);
+    expect(restart.map(({ group }) => group)).toEqual(["/g/one"]);
+    expect(watch).toEqual([]);
+  });
+
+  test("are restarted only with the room that is left", () => {
+    const restarted = (maxUnavailable: number, facts: GroupFacts[]) =>
+      nextRestarts(fleet(needs, facts), { ...rules, maxUnavailable }).restart.map(({ group }) => group);
+    const settling = [running("/g/one", now - 1), running("/g/found", old), running("/g/other", old)];
+    expect(restarted(1, settling)).toEqual([]);
+    expect(restarted(2, settling)).toEqual(["/g/found"]);
+    const behind = [running("/g/one", old), down, running("/g/other", old)];
+    expect(restarted(2, behind)).toEqual(["/g/one"]);
+    expect(restarted(3, behind)).toEqual(["/g/one", "/g/other"]);
+  });
+
+  test("wait while what is urgent is restarted", () => {
+    const urgent = [need("/g/one", { urgent: true }), need("/g/found", { gate: false }), need("/g/two")];
+    const facts = [running("/g/one", old), running("/g/found", old), running("/g/two", old)];
+    const { restart } = nextRestarts(fleet(urgent, facts), rules);
+    expect(restart.map(({ group }) => group)).toEqual(["/g/one"]);
+  });
+});
+
 describe("order", () => {
   const needs = [need("/g/one", { after: ["/g/two"] }), need("/g/two")];
 

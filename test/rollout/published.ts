@@ -18,6 +18,8 @@ export interface PublishedWorld {
   readonly logged: CapturedLog;
   /** By vault name, by `vault/name`, or by group id. */
   readonly faults: Map<string, Fault>;
+  /** Of the latest versions, by `vault/name`; those of an open rotation, unless a test says otherwise. */
+  readonly tags: Map<string, Readonly<Record<string, string>>>;
   /** Groups that run since long before the publish, unless a test says otherwise. */
   readonly groups: Map<string, Partial<ContainerGroupView>>;
 }
@@ -28,24 +30,29 @@ export function publishedWorld(secrets: string): PublishedWorld {
   const policy = load(text);
   const faults: PublishedWorld["faults"] = new Map();
   const groups: PublishedWorld["groups"] = new Map();
+  const tags: PublishedWorld["tags"] = new Map();
   const see = (what: string) => {
     const fault = faults.get(what);
     if (fault) throw fault;
   };
   const clock = createVirtualClock(publishedAt + 3_600_000);
-  const vaults = new Map(policy.vaults.map(({ name }) => [name, vaultOf(policy, name, see)]));
+  const vaults = new Map(policy.vaults.map(({ name }) => [name, vaultOf(policy, name, { see, tags })]));
   const logged = captureLog();
   const outside = { vaults, providers: providersWith({}), groups: groupsOf(groups, see) };
-  return { ports: { policy, clock, log: logged.log, ...outside }, logged, faults, groups };
+  return { ports: { policy, clock, log: logged.log, ...outside }, logged, faults, tags, groups };
 }
 
 type See = (what: string) => void;
 
-function vaultOf(policy: Policy, vault: string, see: See): KeyVault {
+function vaultOf(
+  policy: Policy,
+  vault: string,
+  { see, tags }: Pick<PublishedWorld, "tags"> & { readonly see: See },
+): KeyVault {
   const mine = policy.secrets.filter((secret) => secret.vault.name === vault);
   const readOnly = () => Promise.reject(new Fault("forbidden", "nothing is written here"));
   const versionsOf = (name: string): StoredSecret[] =>
-    mine.filter((secret) => secret.name === name).flatMap((secret) => versions(secret));
+    mine.filter((secret) => secret.name === name).flatMap((secret) => versions(secret, tags.get(secret.key)));
   const read = async (name: string, wanted = "b".repeat(32)) => {
     see(`${vault}/${name}`);
     return versionsOf(name).find(({ version }) => version === wanted);
@@ -64,18 +71,18 @@ function vaultOf(policy: Policy, vault: string, see: See): KeyVault {
 }
 
 /** The version before, and the one that replaced it. */
-function versions({ name, vault }: SecretPolicy): StoredSecret[] {
+function versions({ name, vault }: SecretPolicy, tags?: SecretVersion["tags"]): StoredSecret[] {
   const from = "a".repeat(32);
-  const each = (version: string, createdAt: number, tags: SecretVersion["tags"]) => {
+  const each = (version: string, createdAt: number, own: SecretVersion["tags"]) => {
     const value = new SecretValue(`the value of version ${version}`);
-    return { name, version, enabled: true, createdAt, tags, value };
+    return { name, version, enabled: true, createdAt, tags: own, value };
   };
   const ours = {
     "keyturn-rotation": rotationId(vault.id, name, from),
     "keyturn-from": from,
     "keyturn-state": "published",
   };
-  return [each(from, publishedAt - 86_400_000, {}), each("b".repeat(32), publishedAt, ours)];
+  return [each(from, publishedAt - 86_400_000, {}), each("b".repeat(32), publishedAt, tags ?? ours)];
 }
 
 function groupsOf(groups: PublishedWorld["groups"], see: See): ContainerGroups {
