@@ -47,6 +47,7 @@ function atRest({ ground, redis }: World): Record<string, boolean> {
     "latest is not closed": now !== undefined && readRecord(now.tags).state === "retired",
     "latest is disabled": now?.enabled === true,
     "the provider refuses latest": isAccepted(seen, now),
+    "credentials are left that nobody holds": (ground.provider.orphans?.(now?.value ?? "") ?? 0) === 0,
     "a group runs on another value": [...seen.held.values()].every(({ secret, text }) => {
       const derived = seen.derived.find(({ name }) => name === secret);
       return text === latest(derived ?? seen)?.value;

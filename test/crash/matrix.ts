@@ -2,7 +2,7 @@ import { hour } from "./ground.ts";
 import { afterTakingBack, leftovers } from "./leftovers.ts";
 import type { Trouble } from "./process.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
-import { createWorld, type WorldOptions } from "./world.ts";
+import { createWorld, type World, type WorldOptions } from "./world.ts";
 
 /** One row of the matrix: a rotator on a kind of target, with or without groups that read the secret. */
 export interface Row {
@@ -42,12 +42,20 @@ export async function runCase(
     const { ground } = world;
     await ground.begin();
     await world.run(limit);
+    if (ground.provider.orphans) await deepSweep(world);
     const left = takenBack ? afterTakingBack(world) : leftovers(world);
     const wrong = [...world.violations, ...left];
     return { wrong, calls: world.calls, processes: world.workers.length };
   } finally {
     await world.close();
   }
+}
+
+/** What was left behind is removed when it is an hour old, by the next deep sweep at the latest. */
+async function deepSweep(world: World): Promise<void> {
+  await world.ground.clock.advance(hour);
+  world.redis.add("sweep-vaults", { deep: true });
+  await world.run(hour, () => world.redis.jobs.size === 0);
 }
 
 export interface Failure {

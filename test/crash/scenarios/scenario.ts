@@ -32,6 +32,8 @@ export interface Provider {
   live(): ReadonlySet<string> | undefined;
   /** Whether it accepts the text of a derived secret now. */
   readonly acceptsDerived?: (text: string) => boolean;
+  /** How many credentials that keyturn minted it keeps besides this one; absent where a slot is all there is. */
+  readonly orphans?: (text: string) => number;
   connect(link: Link): Partial<Providers>;
   /** Somebody changes the credential in this text at the provider. Gives a text that would work then. */
   changeByHand(text: string): string;
