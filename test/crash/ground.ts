@@ -14,8 +14,8 @@ import { createState, type HttpService, type SecretVersionState, type VaultEvent
 import { createTokenAuthority, generateTokenKeys } from "../azure/tokens.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { lastingTokens } from "./lasting-tokens.ts";
-import type { Snapshot } from "./monitor.ts";
-import type { Scenario } from "./scenarios/scenario.ts";
+import type { DerivedSnapshot, Holding, Snapshot } from "./snapshot.ts";
+import type { Provider, Scenario } from "./scenarios/scenario.ts";
 
 export const secretName = "orders-db";
 export const hour = 3_600_000;
@@ -65,16 +65,20 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
   const keyVault = createKeyVault(state, tokens, vault, { emit, nearExpiryDelay: 1_000 });
   const provider = scenario.install({ state, tokens, identity });
 
-  const held = new Map<string, string>();
+  const held = new Map<string, Holding>();
   const starts = new Map<string, number>();
   const byHand = new Set<string>();
-  const text = () => vault.secrets.get(secretName)?.versions.at(-1)?.value ?? "";
-  const run: RunProcess = (spec) => {
-    const group = spec.env.GROUP ?? "";
+  const derived = scenario.derived ?? [];
+  const latestOf = (name: string) => vault.secrets.get(name)?.versions.at(-1);
+  const run: RunProcess = ({ env, ...spec }) => {
+    const { GROUP: group = "", SECRET: secret = "" } = env;
+    const text = latestOf(secret)?.value ?? "";
     starts.set(group, (starts.get(group) ?? 0) + 1);
-    held.set(group, text());
-    const fails = group === options.allergic && text() !== provider.first;
-    return fails ? { pid: undefined, exited: Promise.resolve(1), end: () => {} } : simulateProcess(spec);
+    held.set(group, { secret, text });
+    const fails = group === options.allergic && text !== vault.secrets.get(secret)?.versions[0]?.value;
+    return fails
+      ? { pid: undefined, exited: Promise.resolve(1), end: () => {} }
+      : simulateProcess({ env, ...spec });
   };
   const containers = createContainers(state, {
     environmentFor: async () => ({}),
@@ -88,6 +92,20 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
     [host.arm]: arm,
   };
 
+  /** Stores a version as a person would, with this many days to live. */
+  async function store(value: string, days: number, tags = {}, name = secretName): Promise<void> {
+    const exp = Math.floor(clock.now() / 1000) + days * 24 * 3600;
+    const token = await tokens.issue(identity, "https://vault.azure.net");
+    await keyVault.handle(
+      new Request(`${vault.url}/secrets/${name}?api-version=7.6`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${token.token}`, "content-type": "application/json" },
+        body: JSON.stringify({ value, contentType: "text/plain", tags, attributes: { exp } }),
+      }),
+    );
+    byHand.add(latestOf(name)?.version ?? "");
+  }
+
   return {
     clock,
     state,
@@ -100,27 +118,27 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
     scenario,
     policy: policyFor(scenario, dependents, state.subscriptionId),
     armHost: host.arm,
-    /** Stores a version as a person would, with this many days to live. */
-    async store(value: string, days: number, tags: Record<string, string> = {}): Promise<void> {
-      const exp = Math.floor(clock.now() / 1000) + days * 24 * 3600;
-      const token = await tokens.issue(identity, "https://vault.azure.net");
-      await keyVault.handle(
-        new Request(`${vault.url}/secrets/${secretName}?api-version=7.6`, {
-          method: "PUT",
-          headers: { authorization: `Bearer ${token.token}`, "content-type": "application/json" },
-          body: JSON.stringify({ value, contentType: "text/plain", tags, attributes: { exp } }),
-        }),
-      );
-      byHand.add(vault.secrets.get(secretName)?.versions.at(-1)?.version ?? "");
+    store,
+    /** The world before the first worker: a secret that is due, what is derived from it, and groups that read them. */
+    async begin(): Promise<void> {
+      await store(provider.first, 29);
+      const { exp } = latestOf(secretName) ?? {};
+      for (const { name, textFrom } of derived) await store(textFrom(provider.first, exp), 29, {}, name);
+      for (const [group, secret] of readersOf(scenario, dependents)) {
+        const environmentVariables = Object.entries({ GROUP: group, SECRET: secret }).map(
+          ([name, value]) => ({
+            name,
+            value,
+          }),
+        );
+        await containers.put(
+          groupId(state, "apps", group),
+          definitionOf(undefined, { container: { environmentVariables } }),
+        );
+      }
     },
     emit,
     containers,
-    async startDependents(): Promise<void> {
-      for (const name of dependents) {
-        const container = { environmentVariables: [{ name: "GROUP", value: name }] };
-        await containers.put(groupId(state, "apps", name), definitionOf(undefined, { container }));
-      }
-    },
     snapshot(): Snapshot {
       const versionsOf = (name: string): SecretVersionState[] =>
         (vault.secrets.get(name)?.versions ?? []).map((version) => ({ ...version }));
@@ -129,6 +147,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
         versions: versionsOf(secretName),
         pending: versionsOf(`${secretName}--pending`),
         live: provider.live(),
+        derived: derived.map(({ name }) => derivedSnapshot(name, versionsOf(name), provider)),
         held: new Map(held),
         byHand: new Set(byHand),
         restarts: new Map(starts),
@@ -143,6 +162,25 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
 
 export type Ground = Awaited<ReturnType<typeof createGround>>;
 
+function derivedSnapshot(
+  name: string,
+  versions: readonly SecretVersionState[],
+  { acceptsDerived = () => true }: Provider,
+): DerivedSnapshot {
+  const texts = versions.map(({ value }) => value);
+  return { name, versions, live: new Set(texts.filter((text) => acceptsDerived(text))) };
+}
+
+/** Which group reads which secret; those of derived secrets are there if the others are. */
+function readersOf({ derived = [] }: Scenario, dependents: readonly string[]): [string, string][] {
+  const own = dependents.map((group): [string, string] => [group, secretName]);
+  if (own.length === 0) return own;
+  return [
+    ...own,
+    ...derived.flatMap(({ name, readers }) => readers.map((group): [string, string] => [group, name])),
+  ];
+}
+
 /** Loading a policy takes as long as a short run, and a policy is never changed. */
 function policyFor(scenario: Scenario, dependents: readonly string[], subscription: string): Policy {
   const key = `${scenario.name} ${dependents.join(" ")}`;
@@ -150,6 +188,16 @@ function policyFor(scenario: Scenario, dependents: readonly string[], subscripti
   if (known) return known;
   const apps = `/subscriptions/${subscription}/resourceGroups/apps`;
   const group = (name: string) => `${apps}/providers/Microsoft.ContainerInstance/containerGroups/${name}`;
+  const readers = readersOf(scenario, dependents);
+  const dependentsOf = (secret: string) =>
+    readers.flatMap(([name, read]) => (read === secret ? [{ group: group(name) }] : []));
+  const derived = (scenario.derived ?? []).map(({ name, secret }) => ({
+    vault: vaultName,
+    name,
+    from: secretName,
+    ...secret,
+    dependents: dependentsOf(name),
+  }));
   const text = stringify({
     version: 1,
     vaults: [
@@ -159,14 +207,16 @@ function policyFor(scenario: Scenario, dependents: readonly string[], subscripti
     ],
     scopes: [apps],
     defaults: { validity: "90d", rotateBefore: "30d", overlap: "2h" },
-    rollout: { deadline: "3m" },
+    // A group that does not come up is looked at every two seconds until the deadline.
+    rollout: { deadline: "60s", settle: "15s", skew: "15s", coalesce: "15s" },
     secrets: [
       {
         vault: vaultName,
         name: secretName,
         ...scenario.secret,
-        dependents: dependents.map((name) => ({ group: group(name) })),
+        dependents: dependentsOf(secretName),
       },
+      ...derived,
     ],
   });
   const policy = loadPolicy(text, { file: "policy.yaml", rotators });

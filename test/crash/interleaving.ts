@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { hour } from "./ground.ts";
-import { leftovers } from "./matrix.ts";
+import { leftovers } from "./leftovers.ts";
 import type { SecretVersionState } from "../azure/state.ts";
-import type { Snapshot } from "./monitor.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -30,7 +30,7 @@ export async function duel(scheduler: fc.Scheduler, options: DuelOptions): Promi
   const { ground, redis } = world;
   try {
     redis.locking = locks;
-    await ground.store(ground.provider.first, 29);
+    await ground.begin();
     const [first] = [world.startWorker(), world.startWorker()];
     for (const trigger of ["near-expiry", "expired"] as const) {
       const data = { vault: "prod-kv", name: "orders-db", trigger, requestId: trigger };

@@ -1,6 +1,5 @@
-import { readRecord } from "../../src/rotation/record.ts";
 import { hour } from "./ground.ts";
-import { isAccepted, latest } from "./monitor.ts";
+import { afterTakingBack, leftovers } from "./leftovers.ts";
 import type { Trouble } from "./process.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorld, type World, type WorldOptions } from "./world.ts";
@@ -36,13 +35,14 @@ export async function runCase(
   { scenario, dependents, troubles, takenBack }: Case,
   options: WorldOptions = {},
 ): Promise<Verdict> {
-  const allergic = takenBack ? { allergic: dependents.at(-1) ?? "" } : {};
+  const reader = scenario.derived?.at(-1)?.readers.at(-1) ?? dependents.at(-1) ?? "";
+  const allergic = takenBack ? { allergic: reader } : {};
   const world = await createWorld(scenario, { latency, ...options, ...allergic, dependents, troubles });
   try {
     const { ground } = world;
-    await ground.store(ground.provider.first, 29);
-    await ground.startDependents();
+    await ground.begin();
     await world.run(limit);
+    if (ground.provider.orphans) await deepSweep(world);
     const left = takenBack ? afterTakingBack(world) : leftovers(world);
     const wrong = [...world.violations, ...left];
     return { wrong, calls: world.calls, processes: world.workers.length };
@@ -51,59 +51,11 @@ export async function runCase(
   }
 }
 
-/**
- * What keeps a world from having converged to exactly one rotation. Workers that were at work on it at the same time
- * may have published its value more than once, and parked another candidate that came too late.
- */
-export function leftovers(world: World, raced = false): string[] {
-  const seen = world.ground.snapshot();
-  const now = latest(seen);
-  const before = seen.versions.slice(0, -1);
-  const old = raced ? before.filter(({ value }) => value !== now?.value) : before;
-  return failing({
-    ...atRest(world),
-    [`${old.length} rotations instead of one`]: old.length === 1,
-    "the provider accepts an old value":
-      seen.live === undefined || old.every(({ value }) => !seen.live?.has(value)),
-    "an old version is enabled": old.every(({ enabled }) => !enabled),
-    "a candidate is left": raced || seen.pending.at(-1)?.enabled !== true,
-  });
-}
-
-/** What keeps a world from having converged to the value before the rotation that was taken back. */
-function afterTakingBack(world: World): string[] {
-  const seen = world.ground.snapshot();
-  const now = latest(seen);
-  const [first, bad, ...more] = seen.versions;
-  return failing({
-    ...atRest(world),
-    "there was not one rotation and one way back": bad !== undefined && more.length === 1,
-    "the value before is not back": now?.value === first?.value,
-    "the provider accepts the bad value": seen.live === undefined || !seen.live.has(bad?.value ?? ""),
-    "the bad version is enabled": bad?.enabled === false,
-    "a candidate is left": seen.pending.at(-1)?.enabled !== true,
-  });
-}
-
-function atRest({ ground, redis }: World): Record<string, boolean> {
-  const seen = ground.snapshot();
-  const now = latest(seen);
-  const open = [...redis.jobs.values()].map(({ stage }) => stage);
-  // A restart that failed is a dead letter on purpose.
-  const letters = redis.deadLetters.filter((letter) => !letter.includes(" restart-failed:"));
-  return {
-    "latest is not closed": now !== undefined && readRecord(now.tags).state === "retired",
-    "latest is disabled": now?.enabled === true,
-    "the provider refuses latest": isAccepted(seen, now),
-    "a group runs on another value": [...seen.held.values()].every((text) => text === now?.value),
-    [`jobs are left: ${open.join(", ")}`]: open.length === 0,
-    [`dead letters: ${letters.join("; ")}`]: letters.length === 0,
-    "events are left": ground.messages.length === 0,
-  };
-}
-
-function failing(checks: Readonly<Record<string, boolean>>): string[] {
-  return Object.entries(checks).flatMap(([what, isFine]) => (isFine ? [] : [what]));
+/** What was left behind is removed when it is an hour old, by the next deep sweep at the latest. */
+async function deepSweep(world: World): Promise<void> {
+  await world.ground.clock.advance(hour);
+  world.redis.add("sweep-vaults", { deep: true });
+  await world.run(hour, () => world.redis.jobs.size === 0);
 }
 
 export interface Failure {

@@ -1,24 +1,8 @@
-import type { Timestamp } from "../../src/clock.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 import type { SecretVersionState } from "../azure/state.ts";
 import type { Process } from "./process.ts";
-import type { Scenario } from "./scenarios/scenario.ts";
-
-/** The world at one moment, as nobody in it can see it. */
-export interface Snapshot {
-  readonly now: Timestamp;
-  /** Versions of the secret, oldest first. */
-  readonly versions: readonly SecretVersionState[];
-  readonly pending: readonly SecretVersionState[];
-  /** Texts that the provider accepts; `undefined`: nobody checks. */
-  readonly live: ReadonlySet<string> | undefined;
-  /** Text that each gating group read when its containers started. */
-  readonly held: ReadonlyMap<string, string>;
-  /** Versions that people stored. */
-  readonly byHand: ReadonlySet<string>;
-  /** How often Resource Manager restarted each group. */
-  readonly restarts: ReadonlyMap<string, number>;
-}
+import type { DerivedSecret, Scenario } from "./scenarios/scenario.ts";
+import { type DerivedSnapshot, isAccepted, latest, missing, type Snapshot } from "./snapshot.ts";
 
 export interface Change {
   readonly before: Snapshot;
@@ -64,7 +48,7 @@ const rules: Readonly<Record<string, Rule>> = {
   "a credential that somebody still needs is never revoked"({ before, after, scenario, overlap }) {
     const revoked = missing(before.live, after.live);
     if (scenario.overlap !== "dual" || revoked.length === 0) return false;
-    const holder = [...after.held].find(([, text]) => revoked.includes(text));
+    const holder = [...after.held].find(([, { text }]) => revoked.includes(text));
     if (holder) return `${holder[0]} still runs on the credential that was revoked`;
     // Nobody is to run any longer than needed on a value that was taken back.
     const isBack = readRecord(latest(after)?.tags ?? {}).restores !== undefined;
@@ -135,21 +119,59 @@ const rules: Readonly<Record<string, Rule>> = {
   },
 };
 
+/** Of a secret that is derived from the one that is rotated. */
+interface DerivedChange {
+  readonly change: Change;
+  readonly derived: DerivedSecret;
+  readonly before: DerivedSnapshot;
+  readonly after: DerivedSnapshot;
+}
+
+type DerivedRule = (change: DerivedChange) => string | false | undefined;
+
+const derivedRules: Readonly<Record<string, DerivedRule>> = {
+  "a derived text follows from a version of its parent"({ change, derived, before, after }) {
+    const made = published({ before, after });
+    const follows = (parent: SecretVersionState) =>
+      derived.textFrom(parent.value, parent.exp) === made?.value && parent.exp === made.exp;
+    return made && !change.after.versions.some(follows) && "it follows from none";
+  },
+
+  "an accepted derived text stays accepted as long as it is latest or somebody runs on it"(seen) {
+    const { change, before, after } = seen;
+    const revoked = missing(before.live, after.live);
+    if (change.scenario.overlap !== "dual" || revoked.length === 0) return false;
+    const now = latest(after);
+    if (now && revoked.includes(now.value)) return "the provider accepted latest, and now it does not";
+    const holder = [...change.after.held].find(([, { text }]) => revoked.includes(text));
+    return holder && `${holder[0]} still runs on the text that was revoked`;
+  },
+
+  "what is derived is disabled and edited as little as anything else"({ change, before, after }) {
+    const seen = { ...change, before: { ...change.before, ...before }, after: { ...change.after, ...after } };
+    return [...lastingRules].map((rule) => rules[rule]?.(seen)).find(Boolean);
+  },
+};
+
+const lastingRules = [
+  "what was disabled stays disabled",
+  "latest is never disabled, and no version's expiry or value is edited",
+] as const;
+
 /** The names of all rules that this change breaks, with what was broken. */
 export function broken(change: Change): string[] {
-  return Object.entries(rules).flatMap(([name, rule]) => {
-    const found = rule(change);
-    return found ? [`"${name}": ${found}`] : [];
+  const { before, after, scenario } = change;
+  const found = Object.entries(rules).map(([name, rule]) => [name, rule(change)] as const);
+  const inDerived = (scenario.derived ?? []).flatMap((derived, at) => {
+    const [one, other] = [before.derived[at], after.derived[at]];
+    if (!one || !other) return [];
+    const seen = { change, derived, before: one, after: other };
+    return Object.entries(derivedRules).map(([name, rule]) => [name, rule(seen)] as const);
   });
+  return [...found, ...inDerived].flatMap(([name, what]) => (what ? [`"${name}": ${what}`] : []));
 }
 
-export function latest({ versions }: Pick<Snapshot, "versions">): SecretVersionState | undefined {
-  return versions.at(-1);
-}
-
-export function isAccepted({ live }: Snapshot, version: SecretVersionState | undefined): boolean {
-  return version !== undefined && (live === undefined || live.has(version.value));
-}
+type Published = Readonly<Record<"before" | "after", Pick<Snapshot, "versions">>>;
 
 /** With a single credential, one of these is: latest, a candidate; on the way back, the value that comes back. */
 function usable(seen: Snapshot): boolean {
@@ -160,11 +182,6 @@ function usable(seen: Snapshot): boolean {
   return [now, ...candidates, old || undefined].some((version) => isAccepted(seen, version));
 }
 
-function published({ before, after }: Pick<Change, "before" | "after">): SecretVersionState | undefined {
+function published({ before, after }: Published): SecretVersionState | undefined {
   return after.versions.length > before.versions.length ? latest(after) : undefined;
-}
-
-/** What is in `one` and not in `other`. */
-function missing(one: ReadonlySet<string> | undefined, other: ReadonlySet<string> | undefined): string[] {
-  return [...(one ?? [])].filter((text) => !other?.has(text));
 }

@@ -1,7 +1,8 @@
 import { createLog, type Log } from "../../src/log.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
-import { broken, latest } from "./monitor.ts";
+import { broken } from "./monitor.ts";
+import { latest } from "./snapshot.ts";
 import { createProcess, cutOff, never, type Pass, type Process, type Trouble } from "./process.ts";
 import { createRedis, type Redis } from "./queue.ts";
 import { runNextJob } from "./run-job.ts";

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { faultCodes } from "../../src/errors.ts";
 import { hour } from "../crash/ground.ts";
-import { groupNames, leftovers } from "../crash/matrix.ts";
+import { leftovers } from "../crash/leftovers.ts";
+import { groupNames } from "../crash/matrix.ts";
 import { scenarios } from "../crash/scenarios/index.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { statusOf } from "../../src/rotation/status.ts";
@@ -20,8 +21,7 @@ export function anyHistory(withPeople: boolean, trace: Trace = []) {
   return fc.asyncProperty(fc.constantFrom(...scenarios), commands, async (scenario, history) => {
     const world = await createWorld(scenario, { dependents: groupNames, latency: 150 });
     try {
-      await world.ground.store(world.ground.provider.first, 29);
-      await world.ground.startDependents();
+      await world.ground.begin();
       await fc.asyncModelRun(() => ({ model: { meddled: false }, real: world }), history);
       world.calm();
       await world.run(patience);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { day } from "./rules.ts";
-import { postgresRole } from "../crash/scenarios/postgres-role.ts";
+import { postgresRole } from "../crash/scenarios/log-ins.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { type Act, act } from "../../src/rotation/act.ts";
 import type { Action } from "../../src/rotation/action.ts";

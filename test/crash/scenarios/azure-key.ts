@@ -1,10 +1,13 @@
+import { createSignSas } from "../../../src/providers/azure-keys/storage-sas.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
 import { createResourceManager } from "../../../src/azure/resource-manager.ts";
 import { createAzureKeys } from "../../../src/providers/azure-keys/azure-keys.ts";
 import { createDataPlane } from "../../azure/keys/data-plane.ts";
+import { isGranted } from "../../azure/keys/shared-access-signature.ts";
 import { acceptedKeys, addKeyedResource, keyNamed, regenerate } from "../../azure/keys/resources.ts";
 import { keyedResourceId, resourceGroupId } from "../../azure/resource-ids.ts";
 import { grant } from "../../azure/resources.ts";
-import type { Scenario } from "./scenario.ts";
+import type { DerivedSecret, Scenario } from "./scenario.ts";
 
 const endpoint = "https://management.azure.com";
 const host = "orders.blob.core.windows.net";
@@ -26,6 +29,7 @@ export const azureKey: Scenario = {
       first: keyNamed(resource, "key1").value,
       services: { [host]: createDataPlane(state, resource) },
       live: () => new Set(acceptedKeys(resource, state.clock)),
+      acceptsDerived: (text) => acceptedKeys(resource, state.clock).some((key) => hasSigned(key, text)),
       connect({ client, credential, clock }) {
         const resourceManager = createResourceManager({
           credential,
@@ -44,3 +48,28 @@ export const azureKey: Scenario = {
     };
   },
 };
+
+const known = new Map<string, boolean>();
+
+/** Asked at every step of every history, and always the same. */
+function hasSigned(key: string, text: string): boolean {
+  const url = `https://${host}/inbox?restype=container&comp=list&${text}`;
+  const isSigned = known.get(`${key} ${text}`) ?? isGranted(new URL(url), "orders", [key], 0);
+  known.set(`${key} ${text}`, isSigned);
+  return isSigned;
+}
+
+const signature: DerivedSecret = {
+  name: "orders-sas",
+  secret: { sas: { container: "inbox", permissions: ["read", "list"] } },
+  readers: ["orders-reports"],
+  textFrom: (key, exp = 0) =>
+    createSignSas("orders")(
+      { kind: "container", container: "inbox", permissions: "rl" },
+      new SecretValue(key),
+      exp * 1000,
+    ).reveal(),
+};
+
+/** A storage account of which somebody reads a shared access signature, and nobody knows which key has signed it. */
+export const derivedSignature: Scenario = { ...azureKey, name: "azure-key, derived", derived: [signature] };

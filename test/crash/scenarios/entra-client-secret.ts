@@ -41,6 +41,10 @@ export const entraClientSecret: Scenario = {
             .filter(({ worksFrom, end }) => worksFrom <= state.clock.now() && state.clock.now() < end)
             .map(({ value }) => value),
         ),
+      orphans: (text) =>
+        application.passwords.filter(
+          ({ displayName, value }) => displayName?.startsWith("keyturn:") && value !== text,
+        ).length,
       connect: ({ client, credential }) => ({
         graph: createAdapter({
           credential,

@@ -30,9 +30,24 @@ export interface Provider {
   readonly services?: Readonly<Record<string, HttpService>>;
   /** All texts that it accepts now; `undefined`: there is nobody who checks. */
   live(): ReadonlySet<string> | undefined;
+  /** Whether it accepts the text of a derived secret now. */
+  readonly acceptsDerived?: (text: string) => boolean;
+  /** How many credentials that keyturn minted it keeps besides this one; absent where a slot is all there is. */
+  readonly orphans?: (text: string) => number;
   connect(link: Link): Partial<Providers>;
   /** Somebody changes the credential in this text at the provider. Gives a text that would work then. */
   changeByHand(text: string): string;
+}
+
+/** A secret that is derived from the one that is rotated. */
+export interface DerivedSecret {
+  readonly name: string;
+  /** As the policy file writes it, without vault, name, parent and dependents. */
+  readonly secret: object;
+  /** Groups that read it, in rows with dependents. */
+  readonly readers: readonly string[];
+  /** The text that follows from this text of the parent, by a version with this expiry in Unix seconds. */
+  readonly textFrom: (parent: string, exp: number | undefined) => string;
 }
 
 export interface Scenario {
@@ -41,5 +56,6 @@ export interface Scenario {
   readonly origin: "chosen" | "minted";
   /** The secret as the policy file writes it, without vault, name and dependents. */
   readonly secret: object;
+  readonly derived?: readonly DerivedSecret[];
   install(ground: Ground): Provider;
 }
