@@ -21,7 +21,7 @@ const commands = {
   static: [format, lint, types],
   test: [vitest],
   "test:matrix": [["node", "test/crash/main.ts"]],
-  mutants: [["node", "test/mutants/main.ts"]],
+  "test:mutants": [["node", "test/mutants/main.ts"]],
   lint: [lint],
   types: [types],
   format: [["biome", "format", "--write", "."]],

@@ -203,9 +203,9 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     // Calls take time as well, so the next sweep may be overdue.
     await clock.advance(Math.max(0, Math.min(until, schedule.next, ...times) - clock.now()));
     if (clock.now() < schedule.next) return;
-    redis.add("sweep-vaults", { deep: false });
     schedule.next += hour;
     schedule.sweeps += 1;
+    redis.add("sweep-vaults", { deep: schedule.sweeps % 24 === 0 });
   }
 
   /** A rotation has come to its end, the to-do list is empty, and two sweeps have found nothing more to do. */
