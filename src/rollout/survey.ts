@@ -117,12 +117,14 @@ async function whatRolls(
 /** Readers follow a version that somebody else stored only if it was asked for, and its provider accepts it. */
 async function followers(
   secret: SecretPolicy,
-  { record: { intent }, first }: ReadableLatest,
+  { record: { intent }, first, lineage }: ReadableLatest,
   ports: SurveyPorts,
   signal: AbortSignal,
 ): Promise<Observed | undefined> {
   const asked = intent?.mode === "roll" || (intent?.mode === "routine" && !first);
   if (!asked) return undefined;
   const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+  // Readers of our own version that are down hold up its replacement, not the other way round.
+  if (lineage === "ours" && action.kind === "wait" && action.reason === "down") return undefined;
   return action.kind !== "stop" && observed.facts.provider?.latest === "accepted" ? observed : undefined;
 }

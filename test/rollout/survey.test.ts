@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { SecretPolicy } from "../../src/policy/policy.ts";
+import { rotationId } from "../../src/rotation/rotation-id.ts";
 import { survey } from "../../src/rollout/survey.ts";
 import { Fault } from "../../src/errors.ts";
 import { nextRestarts } from "../../src/rollout/next-restarts.ts";
@@ -6,6 +8,12 @@ import { groupId } from "../policy/fixtures.ts";
 import { publishedWorld } from "./published.ts";
 
 const { signal } = new AbortController();
+
+function oursRetired(secret: SecretPolicy | undefined): Record<string, string> {
+  const from = "a".repeat(32);
+  const rotation = rotationId(secret?.vault.id ?? "", secret?.name ?? "", from);
+  return { "keyturn-rotation": rotation, "keyturn-from": from, "keyturn-state": "retired" };
+}
 
 const three = `
   - { vault: prod-kv, name: one, rotator: login, target: { host: one, users: [a, b] },
@@ -58,6 +66,29 @@ test("a group that could not be looked at is not restarted, confirms nothing, an
   expect(restart.map(({ group }) => group)).toEqual([groupId("b").toLowerCase()]);
   expect(watch).toEqual([]);
   expect(unconfirmed).toContain("prod-kv/one");
+});
+
+test("a rotation that is not begun while its readers are down has nobody restarted or watched", async () => {
+  const { ports, tags, groups } = publishedWorld(`
+  - { vault: prod-kv, name: one, rotator: login, target: { host: one, users: [a] },
+      dependents: [{ group: "${groupId("a")}" }] }
+`);
+  const accepting = ports.policy.secrets.map((secret) => {
+    const look = async (known: readonly unknown[]) => {
+      return { exists: secret.rotator.slots, accepts: known.map(() => "accepted" as const) };
+    };
+    return { ...secret, rotator: { ...secret.rotator, look } };
+  });
+  const waiting = { name: "app", image: "app:1", state: "Waiting", restartCount: 9 };
+  groups.set(groupId("a").toLowerCase(), { containers: [waiting] });
+  const asked = { "keyturn-intent": `routine somebody ${new Date(ports.clock.now()).toISOString()}` };
+  const needs = async (latest: Readonly<Record<string, string>>) => {
+    tags.set("prod-kv/one", { ...latest, ...asked });
+    return (await survey({ ...ports, policy: { ...ports.policy, secrets: accepting } }, signal)).fleet.needs;
+  };
+  expect(await needs(oursRetired(ports.policy.secrets[0]))).toEqual([]);
+  // Somebody stored this one: its readers are to come up on it.
+  expect(await needs({})).toHaveLength(1);
 });
 
 test("a survey that is cut off by the end of its job says so", async () => {
