@@ -183,7 +183,7 @@ async function conclude(run: Run, observed: Observed, action: Pause): Promise<Ou
       await roll(run, observed);
       return { done: "rolling" };
     case "wait":
-      await roll(run, observed);
+      if (action.reason === "overlap" || action.reason === "slot") await roll(run, observed);
       return waitFor(run, action, rotation);
     case "idle":
       await tell(run, action, rotation);
