@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { startMeter, type Meter } from "../demo/meter.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World, type WorldOptions } from "../support/world.ts";
+import { runCommand } from "./command.ts";
 import { latestOf, logsIn, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
 
 let stack: AsyncDisposableStack;
@@ -57,4 +58,35 @@ test("a version somebody stores restarts the readers, and rotates nothing", asyn
   await until("the reader serves on the stored version", () => meter.servedOn(stored).size === 1);
   await until("the roll is closed", () => latestOf(world)?.tags["keyturn-intent"] === undefined);
   expect(latestOf(world)?.version).toBe(stored);
+});
+
+test("a reader that only its tag tells is restarted, though it gates nothing", async () => {
+  await start({ discover: "keyturn-secrets" });
+  const old = await storeWorkingSecret(world, 29);
+  await world.startApp("reports", meter.url, { tags: { "keyturn-secrets": "orders-db" } });
+  await until("it serves", () => meter.servedOn(old).size === 1);
+  await world.startWorker();
+  const latest = await rotatedAway(world, old);
+  await until("it serves on the new version", () => meter.servedOn(latest.version).size === 1);
+});
+
+test("a leaked version that was disabled at once is replaced, and its credential refused", async () => {
+  await start({ dependents: ["orders-api"], overlap: "1h" });
+  await storeWorkingSecret(world, 90);
+  await world.startApp("orders-api", meter.url);
+  await world.startWorker();
+  const leaked = await until("the reader serves", () =>
+    meter.servedOn(latestOf(world)?.version ?? "").size === 1 ? latestOf(world) : undefined,
+  );
+  leaked.tags["keyturn-credential"] = "orders_a";
+  leaked.enabled = false;
+  const refused = await runCommand(world, ["rotate", "prod-kv/orders-db", "--wait"]);
+  expect(refused.out + refused.err).toContain("secret-disabled");
+  const { code, out } = await runCommand(world, ["rotate", "prod-kv/orders-db", "--compromised", "--wait"]);
+  expect(code, out).toBe(0);
+  const latest = latestOf(world);
+  expect(latest?.tags["keyturn-credential"]).toBe("orders_b");
+  expect([await logsIn(leaked.value), await logsIn(latest?.value ?? "")]).toEqual([false, true]);
+  expect(leaked.enabled).toBe(false);
+  await until("the reader serves on it", () => meter.servedOn(latest?.version ?? "").size === 1);
 });
