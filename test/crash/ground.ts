@@ -26,6 +26,8 @@ const host = { vault: `${vaultName}.vault.azure.net`, arm: "management.azure.com
 /** A message of the Service Bus queue that Event Grid delivers to. */
 export interface Message {
   readonly id: string;
+  /** Name of the secret. */
+  readonly about: string;
   readonly body: Uint8Array;
   deliveryCount: number;
   /** Nobody else gets it before this. */
@@ -60,7 +62,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
     const id = `event-${messages.length}-${event.version.version}`;
     const body = Buffer.from(JSON.stringify(cloudEvent(event, id, new Date(clock.now()).toISOString())));
     for (let copy = 0; copy < copies; copy += 1)
-      messages.push({ id, body, deliveryCount: 0, lockedUntil: 0 });
+      messages.push({ id, about: event.name, body, deliveryCount: 0, lockedUntil: 0 });
   };
   const keyVault = createKeyVault(state, tokens, vault, { emit, nearExpiryDelay: 1_000 });
   const provider = scenario.install({ state, tokens, identity });

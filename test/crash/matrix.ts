@@ -23,6 +23,10 @@ export interface Verdict {
   /** Labels of all calls, in order. */
   readonly calls: readonly string[];
   readonly processes: number;
+  /** The stage that each process left behind when it died. */
+  readonly left: readonly (string | undefined)[];
+  /** Virtual milliseconds for which the provider refused latest, at most. */
+  readonly gap: number;
 }
 
 /** Virtual milliseconds of each call: long enough for writes to fall into different seconds now and then. */
@@ -44,8 +48,10 @@ export async function runCase(
     await world.run(limit);
     if (ground.provider.orphans) await deepSweep(world);
     const left = takenBack ? afterTakingBack(world) : leftovers(world);
-    const wrong = [...world.violations, ...left];
-    return { wrong, calls: world.calls, processes: world.workers.length };
+    const unknown = world.left.includes(undefined) ? ["a process died in a state that should not be"] : [];
+    const wrong = [...world.violations, ...unknown, ...left];
+    const { calls, workers, longestGap: gap } = world;
+    return { wrong, calls, processes: workers.length, left: world.left, gap };
   } finally {
     await world.close();
   }
@@ -71,6 +77,8 @@ export interface MatrixResult {
   readonly points: number;
   readonly runs: number;
   readonly failures: readonly Failure[];
+  /** How many processes died in each stage. */
+  readonly left: Readonly<Record<string, number>>;
 }
 
 /** The first run counts the calls; then one run for each trouble that is planned for them. */
@@ -79,7 +87,9 @@ export async function runMatrix(
   plan: (calls: readonly string[]) => readonly Trouble[],
 ): Promise<MatrixResult> {
   const failures: Failure[] = [];
-  const note = (troubles: readonly Trouble[], { wrong }: Verdict) => {
+  const died: Record<string, number> = {};
+  const note = (troubles: readonly Trouble[], { wrong, left }: Verdict) => {
+    for (const stage of left) if (stage) died[stage] = (died[stage] ?? 0) + 1;
     if (wrong.length > 0) failures.push({ replay: nameOf({ ...row, troubles }), wrong });
   };
   const first = await runCase({ ...row, troubles: [] });
@@ -87,7 +97,7 @@ export async function runMatrix(
   const planned = plan(first.calls);
   for (const trouble of planned) note([trouble], await runCase({ ...row, troubles: [trouble] }));
   const points = new Set(planned.map(({ at }) => at)).size;
-  return { calls: first.calls.length, points, runs: 1 + planned.length, failures };
+  return { calls: first.calls.length, points, runs: 1 + planned.length, failures, left: died };
 }
 
 /** `postgres-role dual/2/37:lost,90:before!` (`!`: Redis is flushed as well), `random/2 taken back/5:cut`. */

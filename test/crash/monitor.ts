@@ -14,7 +14,30 @@ export interface Change {
 
 type Rule = (change: Change) => string | false | undefined;
 
-/** What no call of a worker may ever do to the world, whatever else happens. Each says what was broken. */
+/**
+ * What no call of a worker may ever do to the world, whatever else happens. Each says what was broken. What the project
+ * promises, and where it is checked:
+ *
+ * | promise | checked |
+ * |---|---|
+ * | latest is accepted at all times, where two credentials overlap | rule 1 |
+ * | with a single one, latest or a durable candidate is; the gap is short, and the first recovery closes it | rule 2; "the gap that a single credential has", deaths.test.ts |
+ * | no value is set at a provider before it is durable in Key Vault | rule 3 |
+ * | nothing is published before it was verified | rule 4 |
+ * | the old credential is revoked after all dependents are confirmed and the overlap has passed | rule 5 |
+ * | of two keys, the one in use is never regenerated | rules 1 and 5 |
+ * | at most three live credentials of ours; no orphan after a deep sweep | rule 6; leftovers.ts |
+ * | after a roll-back latest is the value before, and it is accepted | rule 11; leftovers.ts |
+ * | a rotation never shortens the time to expiry, and says where its version comes from | rule 7 |
+ * | what was disabled by hand is never resurrected | rule 8; "latest is disabled" among the model's commands |
+ * | no message is completed before its job is durable | world.ts, at each completion; killed Redis: test/flow/crash.flow.test.ts |
+ * | every trigger ends in a terminal record | leftovers.ts: nothing is open or queued at the end |
+ * | copies of one event make one rotation | "several copies of every event", deaths.test.ts |
+ * | an event of an old version does nothing | "an event of an old version comes" among the model's commands |
+ * | losing all of Redis loses no rotation | every position with `!` in a replay's name |
+ * | any number of deaths in a row leaves the work resumable | "any number of workers", deaths.test.ts |
+ * | a process dies in no state that nobody has thought of | stages.ts, at each death |
+ */
 const rules: Readonly<Record<string, Rule>> = {
   "an accepted latest stays accepted"({ before, after, scenario }) {
     if (scenario.overlap !== "dual" || !isAccepted(before, latest(before))) return false;

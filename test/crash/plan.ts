@@ -35,7 +35,7 @@ const everything: Plan = (calls) => {
 
 const full: Plan = (calls) => {
   const changing = changingOf(calls);
-  const outside = changing.filter((call) => !calls[call]?.startsWith("queue "));
+  const outside = outsideOf(calls, changing);
   const reads = [...calls.keys()].filter((call) => !changing.includes(call));
   return [
     ...at(changing, [...deaths, "cut"]),
@@ -53,8 +53,18 @@ const takenBack: Plan = (calls) => {
   return [...at(some, ["before", "lost", "cut"]), ...at(some, ["lost"], true)];
 };
 
-function quick(row: Row): Plan {
-  return (calls) => at(thinned(calls, changingOf(calls), row.takenBack ? 1 : 6), ["before", "lost"]);
+/** Of the calls of the queue, which are most of all, the first and the last of each kind. */
+function quick({ takenBack: isBack }: Row): Plan {
+  return (calls) => {
+    const changing = changingOf(calls);
+    const outside = thinned(calls, outsideOf(calls, changing), 2);
+    if (isBack) return at(outside, ["lost"]);
+    return [...at(outside, ["before", "lost"]), ...at(thinned(calls, changing, 1), ["lost"])];
+  };
+}
+
+function outsideOf(calls: readonly string[], among: readonly number[]): number[] {
+  return among.filter((call) => !calls[call]?.startsWith("queue "));
 }
 
 function at(calls: readonly number[], positions: readonly Position[], flush = false): Trouble[] {

@@ -27,10 +27,12 @@ export interface Process {
   readonly verified: Set<string>;
   /** Runs of jobs and messages at work. */
   running: number;
+  /** Jobs that Redis has taken from it. */
+  queued: number;
 }
 
 export function createProcess(id: string): Process {
-  return { id, alive: true, doomed: false, verified: new Set(), running: 0 };
+  return { id, alive: true, doomed: false, verified: new Set(), running: 0, queued: 0 };
 }
 
 /** What a caller sees of a call whose connection is cut. */

@@ -1,10 +1,29 @@
 import { table } from "../../src/cli/output.ts";
+import { stages } from "./stages.ts";
 import type { Outcome } from "./tasks.ts";
 
 /** What was run, in the order of the rows, with totals for each part. */
 export function report(outcomes: readonly Outcome[]): string {
   const parts = [...Map.groupBy(outcomes, ({ part }) => part)];
-  return parts.map(([part, all]) => `${part}\n${partTable(all)}`).join("\n\n");
+  const tables = parts.map(([part, all]) => `${part}\n${partTable(all)}`);
+  return [...tables, `where processes died\n${stageTable(outcomes)}`].join("\n\n");
+}
+
+/** What was left behind at every death: in no row, and the case would have failed. */
+function stageTable(outcomes: readonly Outcome[]): string {
+  const scenarios = Map.groupBy(outcomes, ({ name }) => name.split(" with ")[0] ?? "");
+  const withDeaths = [...scenarios].filter(([, all]) => all.some(({ left }) => Object.keys(left).length > 0));
+  const deaths = (all: readonly Outcome[], stage: string) =>
+    all.reduce((sum, { left }) => sum + (left[stage] ?? 0), 0);
+  const lines = stages.map(({ name, provider, latest, pending }) => [
+    name,
+    provider,
+    latest,
+    pending,
+    ...withDeaths.map(([, all]) => String(deaths(all, name))),
+  ]);
+  const names = withDeaths.map(([name]) => name.replaceAll(/[ -]/g, "\n"));
+  return table(["stage", "provider accepts", "latest", "pending", ...names], lines);
 }
 
 function partTable(outcomes: readonly Outcome[]): string {
@@ -19,7 +38,7 @@ function partTable(outcomes: readonly Outcome[]): string {
     String(sum(converged)),
     `${sum(({ seconds }) => seconds).toFixed(0)} s`,
   ];
-  const head = ["row", "tried", "points", "runs", "converged", "time"];
+  const head = ["row", "tried", "points", "runs", "converged", "processor"];
   return table(head, [...sorted.map(line), total]);
 
   function line(outcome: Outcome): string[] {

@@ -19,7 +19,15 @@ const singles: ReadonlySet<Stage> = new Set(["sweep-vaults", "roll-dependents"])
 
 export function enqueueOf({ process, redis, pass }: Omit<JobRunner, "jobs">): Enqueue {
   return (stage, data, options) =>
-    pass(process, `queue add ${stage}`, () => redis.add(stage, data, options), cutOff.port);
+    pass(
+      process,
+      `queue add ${stage}`,
+      () => {
+        process.queued += 1;
+        return redis.add(stage, data, options);
+      },
+      cutOff.port,
+    );
 }
 
 /** One run of a job: taken, run with the context that `src/queue` would give it, settled by the same verdicts. */

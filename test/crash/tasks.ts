@@ -28,6 +28,9 @@ export interface Outcome {
   readonly points: number;
   readonly runs: number;
   readonly failures: readonly Failure[];
+  /** How many processes died in each stage of a rotation. */
+  readonly left: Readonly<Record<string, number>>;
+  /** Of a processor, whoever else was at work on it. */
   readonly seconds: number;
 }
 
@@ -76,13 +79,14 @@ export function taskName(task: Task): string {
 }
 
 export async function runTask(task: Task): Promise<Outcome> {
-  const startedAt = performance.now();
+  const startedAt = process.cpuUsage();
   const done = await work(task);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const { user, system } = process.cpuUsage(startedAt);
+  const seconds = (user + system) / 1_000_000;
   return { part: task.part, name: taskName(task), ...done, seconds };
 }
 
-function work(task: Task): Promise<Pick<Outcome, "scope" | "points" | "runs" | "failures">> {
+function work(task: Task): Promise<Omit<Outcome, "part" | "name" | "seconds">> {
   switch (task.part) {
     case "crash points":
       return crashPoints(task.row, task.depth);
@@ -117,7 +121,7 @@ async function crashPoints(name: string, depth: Depth) {
 }
 
 async function some(scope: string, found: Promise<{ runs: number; failures: readonly Failure[] }>) {
-  return { scope, points: 0, ...(await found) };
+  return { scope, points: 0, left: {}, ...(await found) };
 }
 
 /** As even as it gets. */

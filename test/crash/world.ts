@@ -2,7 +2,8 @@ import { createLog, type Log } from "../../src/log.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
 import { broken } from "./monitor.ts";
-import { latest } from "./snapshot.ts";
+import { isAccepted, latest, type Snapshot } from "./snapshot.ts";
+import { stageOf } from "./stages.ts";
 import { createProcess, cutOff, never, type Pass, type Process, type Trouble } from "./process.ts";
 import { createRedis, type Redis } from "./queue.ts";
 import { runNextJob } from "./run-job.ts";
@@ -44,6 +45,11 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
   const violations: string[] = [];
   const workers: Worker[] = [];
   const schedule = { next: Number.POSITIVE_INFINITY, sweeps: 0 };
+  /** Stages in which processes died; `undefined`: one that should not be. */
+  const left: (string | undefined)[] = [];
+  let initial: Snapshot | undefined;
+  let refusedSince: number | undefined;
+  let longestGap = 0;
   let inFlight = 0;
   let closedSince: number | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -68,6 +74,7 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
         return await effect();
       } finally {
         const change = { before, after: ground.snapshot(), process, scenario, overlap };
+        noteGap(change.after);
         for (const found of broken(change)) violations.push(`#${calls.length - 1} ${label}: ${found}`);
       }
     };
@@ -147,7 +154,10 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     message.lockedUntil = clock.now() + lease;
     message.deliveryCount += 1;
     const call = (what: string, effect: () => void) => pass(process, `message ${what}`, effect, cutOff.port);
+    const queued = process.queued;
     const remove = () => {
+      if (!message.about.endsWith("--pending") && process.queued === queued)
+        violations.push(`an event about ${message.about} was completed without a job`);
       const at = ground.messages.indexOf(message);
       if (at >= 0) ground.messages.splice(at, 1);
     };
@@ -217,6 +227,21 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     return isQuiet && closedSince !== undefined && schedule.sweeps >= closedSince + 2;
   }
 
+  /** How long the provider has refused latest; with two credentials it never does. */
+  function noteGap(seen: Snapshot): void {
+    refusedSince = isAccepted(seen, latest(seen)) ? undefined : (refusedSince ?? clock.now());
+    longestGap = Math.max(longestGap, clock.now() - (refusedSince ?? clock.now()));
+  }
+
+  /** Where the last process died. People who meddle make states of their own. */
+  function noteStage(): void {
+    const seen = ground.snapshot();
+    initial ??= seen;
+    if (calls.length === 0) return;
+    const stage = stageOf(seen, scenario, initial);
+    left.push(stage?.name);
+  }
+
   /**
    * Lets things happen, one after the other, until `isOver` or the time is up. A process that died is replaced after a
    * second.
@@ -225,6 +250,7 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     const until = clock.now() + limit;
     while (clock.now() < until) {
       if (alive().length === 0) {
+        noteStage();
         await clock.advance(1_000);
         startWorker();
       }
@@ -241,6 +267,11 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     redis,
     calls,
     violations,
+    left,
+    /** The longest time, in virtual milliseconds, for which the provider refused latest. */
+    get longestGap() {
+      return longestGap;
+    },
     workers,
     run,
     kill,

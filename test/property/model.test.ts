@@ -8,13 +8,13 @@ const seed = seedOf(process.env);
 test("whatever accidents happen in whatever order, one rotation comes of it", {
   timeout: 120_000,
 }, async () => {
-  const result = await fc.check(anyHistory(false), { numRuns: 120, seed });
+  const result = await fc.check(anyHistory(false), { numRuns: 80, seed });
   expect(result.failed, fc.defaultReportMessage(result)).toBe(false);
 });
 
 test("whatever people do meanwhile, no call breaks a rule, and it ends at rest or with a question", {
   timeout: 120_000,
 }, async () => {
-  const result = await fc.check(anyHistory(true), { numRuns: 120, seed });
+  const result = await fc.check(anyHistory(true), { numRuns: 80, seed });
   expect(result.failed, fc.defaultReportMessage(result)).toBe(false);
 });

@@ -1,0 +1,3 @@
+import { describeRows } from "./quick-rows.ts";
+
+describeRows("azure-key", "entra-client-secret");
