@@ -178,9 +178,11 @@ async function reopenPending(scene: Scene, rotation: string): Promise<void> {
   const vault = vaultOf(secret, ports.vaults);
   const name = pendingName(secret.name);
   const versions = await vault.versions(name, signal);
-  const parked = versions.filter(({ tags }) => readRecord(tags).rotation === rotation);
-  const newest = parked.toSorted((a, b) => b.createdAt - a.createdAt)[0];
-  if (!newest) {
+  // Of versions of one second any may be the one that a read gives.
+  const newest = Math.max(...versions.map(({ createdAt }) => createdAt));
+  const last = versions.filter(({ createdAt }) => createdAt === newest);
+  const parked = last.filter(({ tags }) => readRecord(tags).rotation === rotation);
+  if (parked.length === 0) {
     throw new Fault(
       "foreign-version",
       `the provider refuses the latest version of ${secret.key}, and keyturn has no candidate to compare it with; ` +
@@ -188,7 +190,7 @@ async function reopenPending(scene: Scene, rotation: string): Promise<void> {
       { secret: secret.key },
     );
   }
-  await vault.update(name, newest.version, { enabled: true }, signal);
+  for (const { version } of parked) await vault.update(name, version, { enabled: true }, signal);
 }
 
 async function enable({ secret, ports, signal }: Scene, version: string, enabled: boolean): Promise<void> {

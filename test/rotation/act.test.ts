@@ -77,3 +77,15 @@ test("a version that somebody stores between the look and the way back stays lat
   await expect(restore()).rejects.toMatchObject({ code: "superseded" });
   expect(world.ground.snapshot().versions.at(-1)?.value).toBe(byHand);
 });
+
+test("of candidates parked in one second all are read again: any of them may be the one that a read gives", async () => {
+  await upTo("wait");
+  const { ground } = world;
+  const parked = ground.vault.secrets.get("orders-db--pending")?.versions ?? [];
+  for (const one of parked.slice()) parked.push({ ...one, version: "e".repeat(32), value: "another" });
+  expect(parked.map(({ enabled }) => enabled)).toEqual([false, false]);
+  ground.provider.changeByHand(ground.snapshot().versions.at(-1)?.value ?? "");
+  const reopen = await upTo("reopen-pending");
+  await reopen();
+  expect(parked.map(({ enabled }) => enabled)).toEqual([true, true]);
+});
