@@ -5,6 +5,7 @@ import { dueAt } from "./due.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
 import { isKnown, isNamed } from "./known-credential.ts";
 import { behind, oddChild } from "./next-child.ts";
+import type { Hold } from "./record.ts";
 import type { Observation, ReadableLatest, Request } from "./state.ts";
 
 /**
@@ -37,7 +38,8 @@ function answered(seen: Observation, latest: ReadableLatest, rules: Rules): Acti
   if (!isAskedOf(latest, request)) return undefined;
   if (request?.mode === "confirm" && request.subject) return { kind: "waive", group: request.subject };
   if (request?.mode === "revoke" && request.subject) return revokeNamed(seen, latest, rules, request.subject);
-  if (request?.mode === "retry" && hold) return { kind: "write-intent", mode: intent?.mode ?? "routine" };
+  if (request?.mode === "retry" && isHeldBack(hold))
+    return { kind: "write-intent", mode: intent?.mode ?? "routine" };
   const isDropped = request?.mode === "abandon" && !isOpenPublished(latest) && (intent ?? hold);
   return isDropped ? discard(seen, latest, rules) : undefined;
 }
@@ -55,6 +57,11 @@ function revokeNamed(seen: Observation, latest: ReadableLatest, rules: Rules, id
     );
   }
   return { kind: "revoke", credentialId: id };
+}
+
+/** That a value is leaked, and whom a person has confirmed, stays true: there is nothing in it to be tried again. */
+function isHeldBack(hold: Hold | undefined): boolean {
+  return hold?.quarantined !== undefined || hold?.notBefore !== undefined || (hold?.failures ?? 0) > 0;
 }
 
 /** A request of a person that no tag tells of yet is written down before anything else. */

@@ -71,13 +71,17 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
   const starts = new Map<string, number>();
   const byHand = new Set<string>();
   const derived = scenario.derived ?? [];
+  const allergic = new Map(
+    options.allergic === undefined ? [] : [[options.allergic, Number.POSITIVE_INFINITY]],
+  );
   const latestOf = (name: string) => vault.secrets.get(name)?.versions.at(-1);
   const run: RunProcess = ({ env, ...spec }) => {
     const { GROUP: group = "", SECRET: secret = "" } = env;
     const text = latestOf(secret)?.value ?? "";
     starts.set(group, (starts.get(group) ?? 0) + 1);
     held.set(group, { secret, text });
-    const fails = group === options.allergic && text !== vault.secrets.get(secret)?.versions[0]?.value;
+    const fails =
+      clock.now() < (allergic.get(group) ?? 0) && text !== vault.secrets.get(secret)?.versions[0]?.value;
     return fails
       ? { pid: undefined, exited: Promise.resolve(1), end: () => {} }
       : simulateProcess({ env, ...spec });
@@ -140,6 +144,12 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
       }
     },
     emit,
+    /** A group that is gone runs on nothing. */
+    forget(id: string): void {
+      held.delete(id.split("/").at(-1) ?? "");
+    },
+    /** Groups that come up on nothing but the first value, and until when. */
+    allergic,
     containers,
     snapshot(): Snapshot {
       const versionsOf = (name: string): SecretVersionState[] =>

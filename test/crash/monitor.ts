@@ -71,6 +71,7 @@ const rules: Readonly<Record<string, Rule>> = {
   "a credential that somebody still needs is never revoked"({ before, after, scenario, overlap }) {
     const revoked = missing(before.live, after.live);
     if (scenario.overlap !== "dual" || revoked.length === 0) return false;
+    if (isLeaked(after)) return false;
     const holder = [...after.held].find(([, { text }]) => revoked.includes(text));
     if (holder) return `${holder[0]} still runs on the credential that was revoked`;
     // Nobody is to run any longer than needed on a value that was taken back.
@@ -166,6 +167,7 @@ const derivedRules: Readonly<Record<string, DerivedRule>> = {
     if (change.scenario.overlap !== "dual" || revoked.length === 0) return false;
     const now = latest(after);
     if (now && revoked.includes(now.value)) return "the provider accepted latest, and now it does not";
+    if (isLeaked(change.after)) return false;
     const holder = [...change.after.held].find(([, { text }]) => revoked.includes(text));
     return holder && `${holder[0]} still runs on the text that was revoked`;
   },
@@ -192,6 +194,12 @@ export function broken(change: Change): string[] {
     return Object.entries(derivedRules).map(([name, rule]) => [name, rule(seen)] as const);
   });
   return [...found, ...inDerived].flatMap(([name, what]) => (what ? [`"${name}": ${what}`] : []));
+}
+
+/** A leaked credential goes as soon as nothing needs it, and at the deadline whoever needs it. */
+function isLeaked(seen: Snapshot): boolean {
+  const { intent, hold } = readRecord(latest(seen)?.tags ?? {});
+  return hold?.leaked === true || intent?.mode === "compromised";
 }
 
 type Published = Readonly<Record<"before" | "after", Pick<Snapshot, "versions">>>;

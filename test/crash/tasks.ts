@@ -105,7 +105,7 @@ function work(task: Task): Promise<Omit<Outcome, "part" | "name" | "seconds">> {
     case "histories": {
       const name = `histories/${task.people ? "people" : "accidents"}`;
       return some(
-        "up to 25 commands",
+        "up to 30 commands",
         search(name, (trace) => anyHistory(task.people, trace), task),
       );
     }

@@ -288,6 +288,7 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
     calm(): void {
       outages.length = 0;
       troubles.clear();
+      ground.allergic.clear();
       for (const { process } of workers) process.doomed = false;
     },
     /** Lets something happen at a call that is still to come: 0 is the next one. */

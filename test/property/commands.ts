@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { hour, secretName } from "../crash/ground.ts";
+import { groupNames } from "../crash/matrix.ts";
 import { deaths } from "../crash/process.ts";
 import type { World } from "../crash/world.ts";
 
@@ -83,16 +84,31 @@ const oldEvent = fc.constant(
   }),
 );
 
-const request = fc.constant(
-  new Step("a person asks for a rotation", ({ ground, redis }) => {
-    const { version } = latestOf(ground) ?? {};
-    redis.add("rotate-secret", {
-      vault: "prod-kv",
-      name: secretName,
-      trigger: "manual",
-      requestId: `by-hand-${redis.jobs.size}`,
-      ...(version === undefined ? {} : { version }),
-    });
+const requests = {
+  routine: "a person asks for a rotation",
+  compromised: "a person says that the value is leaked",
+  retry: "a person asks to go on",
+  abandon: "a person takes back what was asked",
+} as const;
+
+const request = fc.constantFrom(...entries(requests)).map(
+  ([mode, name]) =>
+    new Step(name, ({ ground, redis }) => {
+      const { version } = latestOf(ground) ?? {};
+      redis.add("rotate-secret", {
+        vault: "prod-kv",
+        name: secretName,
+        trigger: "manual",
+        mode,
+        requestId: `by-hand-${redis.jobs.size}`,
+        ...(version === undefined ? {} : { version }),
+      });
+    }),
+);
+
+const sweep = fc.constant(
+  new Step("a person asks for a deep sweep", ({ redis }) => {
+    redis.add("sweep-vaults", { deep: true });
   }),
 );
 
@@ -167,10 +183,42 @@ const groupRestarted = fc.constant(
   }),
 );
 
+const groupRemoved = fc.constant(
+  new Step("a person deletes a group", async ({ ground }, model) => {
+    model.meddled = true;
+    const [group] = ground.containers.list(`/subscriptions/${ground.state.subscriptionId}`);
+    if (!group) return;
+    ground.forget(group.id);
+    await ground.containers.delete(group.id);
+  }),
+);
+
+const allergy = fc.constantFrom(...groupNames).map(
+  (group) =>
+    new Step(`${group} comes up on nothing but the first value for 5 min`, ({ ground }, model) => {
+      model.meddled = true;
+      ground.allergic.set(group, ground.clock.now() + 300_000);
+    }),
+);
+
+const derivedByHand = fc.boolean().map(
+  (isKnown) =>
+    new Step(
+      `a person stores ${isKnown ? "the same" : "another"} derived text`,
+      async ({ ground }, model) => {
+        model.meddled = true;
+        const [derived] = ground.snapshot().derived;
+        const text = derived?.versions.at(-1)?.value ?? "";
+        if (derived) await ground.store(isKnown ? text : `${text}&by=hand`, 60, {}, derived.name);
+      },
+    ),
+);
+
 /** What happens without anybody's doing. */
 export const accidents = [timePasses, timePasses, crash, crash, outage, replica, duplicate, oldEvent];
 /** What people do. */
 export const meddling = [
+  request,
   request,
   tagsByHand,
   passwordByHand,
@@ -178,6 +226,10 @@ export const meddling = [
   foreignVersion,
   disabled,
   groupRestarted,
+  groupRemoved,
+  allergy,
+  derivedByHand,
+  sweep,
 ];
 
 const nearExpiry = "Microsoft.KeyVault.SecretNearExpiry";

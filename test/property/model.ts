@@ -15,7 +15,7 @@ const patience = 72 * hour;
 /** Any sequence of accidents, with or without people's meddling; then everything works again, and time passes. */
 export function anyHistory(withPeople: boolean, trace: Trace = []) {
   const commands = fc.commands(withPeople ? [...accidents, ...meddling] : accidents, {
-    maxCommands: 25,
+    maxCommands: 30,
     size: "max",
   });
   return fc.asyncProperty(fc.constantFrom(...scenarios), commands, async (scenario, history) => {

@@ -551,6 +551,9 @@ describe("a rotation that went wrong", () => {
     const answer = { trigger: "manual", requestId: "q", version: one } as const;
     const retry = seen({ ...stuck, provider: works, request: { ...answer, mode: "retry" } });
     expect(nextAction(retry, single)).toEqual({ kind: "write-intent", mode: "routine" });
+    // What no answer lifts would be written again at every look.
+    const leaked = { ...retry, latest: latest({ record: { intent, hold: { leaked: true } } }) };
+    expect(nextAction(leaked, single).kind).not.toBe("write-intent");
     const abandon = seen({ ...stuck, provider: works, request: { ...answer, mode: "abandon" } });
     expect(nextAction(abandon, single)).toEqual({ kind: "drop-intent" });
   });
