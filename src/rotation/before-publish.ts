@@ -6,8 +6,8 @@ import { dueAt } from "./due.ts";
 import type { VersionRecord } from "./record.ts";
 import type { Observation, Pending, ReadableLatest } from "./state.ts";
 
-/** How long to leave readers alone that are not up. */
-const downPause = 15_000;
+/** How long to leave readers alone that are not up: the longer they are, the longer. */
+const downPause = { least: 15_000, most: 10 * 60_000 };
 
 /** A candidate that was refused this often is made anew. */
 const mostRefusals = 3;
@@ -92,8 +92,10 @@ function preFlight(seen: Observation, latest: ReadableLatest, rules: Rules): Act
   if (isPressing(seen, latest.record) || seen.now >= patience) return undefined;
   if (!seen.children) return { kind: "look", at: "children" };
   if (!seen.dependents) return { kind: "look", at: "dependents" };
-  const isDown = (seen.dependents.down ?? []).length > 0;
-  return isDown ? { kind: "wait", until: seen.now + downPause, reason: "down" } : undefined;
+  if ((seen.dependents.down ?? []).length === 0) return undefined;
+  const waited = seen.now - (latest.record.intent?.at ?? seen.now);
+  const longer = Math.min(Math.max(downPause.least, waited / 10), downPause.most);
+  return { kind: "wait", until: seen.now + longer, reason: "down" };
 }
 
 function notOfThem(key: string, id: string | undefined): string {
