@@ -105,8 +105,10 @@ const rules: Readonly<Record<string, Rule>> = {
       ({ version, enabled }) => enabled && old.get(version)?.enabled === false,
     );
     if (revived) return "a disabled version was enabled again";
+    // Whoever knows that a value is leaked may disable it at once, and still wants another one.
     return (
       latest(before)?.enabled === false &&
+      !isLeaked(before) &&
       published({ before, after }) &&
       "a disabled secret was written anew"
     );
