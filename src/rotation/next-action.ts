@@ -121,7 +121,9 @@ function isDue(seen: Observation, latest: ReadableLatest, rules: Rules): boolean
 
 /** That a version was stored is no reason to replace it, however short its life: the near-expiry event follows. */
 function startsByItself(seen: Observation, latest: ReadableLatest, rules: Rules): boolean {
-  return seen.request?.trigger !== "new-version" && isDue(seen, latest, rules);
+  // Whoever has just taken a rotation back does not ask for it: else the two answers would follow each other for ever.
+  const asksForNone = seen.request?.trigger === "new-version" || seen.request?.mode === "abandon";
+  return !asksForNone && isDue(seen, latest, rules);
 }
 
 function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
@@ -134,8 +136,8 @@ function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action
     return { kind: "settle-pending", rotation: latest.record.rotation };
   if (!children) return { kind: "look", at: "children" };
   // Rebuilt as after a new version that somebody stored: with the restarts that this needs.
-  const move = movesReaders(seen, latest);
-  if (move) return standsAgainst(seen, latest, rules) ?? { kind: "write-intent", mode: "roll" };
+  const moves = seen.request?.mode !== "abandon" && movesReaders(seen, latest);
+  if (moves) return standsAgainst(seen, latest, rules) ?? { kind: "write-intent", mode: "roll" };
   const odd = oddChild(seen, rules);
   if (odd) return odd;
   const { request } = seen;

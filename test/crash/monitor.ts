@@ -104,9 +104,12 @@ const rules: Readonly<Record<string, Rule>> = {
     const revived = after.versions.some(
       ({ version, enabled }) => enabled && old.get(version)?.enabled === false,
     );
-    if (revived) return "a disabled version was enabled again";
+    // Whoever knows that a value is leaked may disable it at once, and still wants another one; it may have to be read
+    // once more, to be revoked.
+    if (revived && !isLeaked(after)) return "a disabled version was enabled again";
     return (
       latest(before)?.enabled === false &&
+      !isLeaked(before) &&
       published({ before, after }) &&
       "a disabled secret was written anew"
     );

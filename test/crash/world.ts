@@ -27,6 +27,8 @@ export interface Outage {
 }
 
 const lease = 30_000;
+/** More than any history needs: somebody does the same again and again. */
+const mostCalls = 20_000;
 const silent = createLog("silent");
 const dead = Symbol("dead");
 
@@ -89,6 +91,10 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
   ): Promise<T | typeof dead> {
     if (latency > 0) await clock.advance(latency);
     if (!process.alive) return dead;
+    if (calls.length >= mostCalls) {
+      kill(process);
+      return dead;
+    }
     const { position, flush } = troubles.get(calls.push(label) - 1) ?? {};
     if (outages.some((outage) => clock.now() < outage.until && outage.of.test(label))) throw cut();
     if (process.doomed || position === "before") {
@@ -249,6 +255,10 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
   async function run(limit: number, over: () => boolean = isOver): Promise<void> {
     const until = clock.now() + limit;
     while (clock.now() < until) {
+      if (calls.length >= mostCalls) {
+        violations.push(`nobody came to rest: ${calls.slice(-40).join(", ")}`);
+        return;
+      }
       if (alive().length === 0) {
         noteStage();
         await clock.advance(1_000);

@@ -556,6 +556,11 @@ describe("a rotation that went wrong", () => {
     expect(nextAction(leaked, single).kind).not.toBe("write-intent");
     const abandon = seen({ ...stuck, provider: works, request: { ...answer, mode: "abandon" } });
     expect(nextAction(abandon, single)).toEqual({ kind: "drop-intent" });
+    // The version is still due, but the same answer does not start over what it has just ended.
+    const dropped = { ...abandon, latest: latest(), pending: { kind: "none" } } as const;
+    expect(nextAction(dropped, single)).toMatchObject({ kind: "idle", reason: "not-asked" });
+    const byHand = { ...dropped, latest: latest({ first: false, expiresAt: now + 90 * day }) };
+    expect(nextAction(byHand, single)).toMatchObject({ kind: "idle", reason: "not-due" });
   });
 
   test("makes a candidate anew that was refused too often", () => {
