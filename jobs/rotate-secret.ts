@@ -211,10 +211,11 @@ export function queueLook(
   return enqueue("rotate-secret", data, { dedupe: `${cause.trigger} ${key}`.toLowerCase(), delay });
 }
 
-function waitFor(run: Run, action: Pause & { kind: "wait" }, rotation: string): Outcome | Promise<Outcome> {
+async function waitFor(run: Run, action: Pause & { kind: "wait" }, rotation: string): Promise<Outcome> {
   if (action.reason === "provider") return { again: action.until, why: "the provider cannot be asked now" };
-  if (action.reason === "down") return { again: action.until, why: "container groups that read it are down" };
-  return waitForOverlap(run, action, rotation);
+  if (action.reason !== "down") return waitForOverlap(run, action, rotation);
+  await tell(run, action, rotation);
+  return { again: action.until, why: "container groups that read it are down" };
 }
 
 /** The reminder is a nudge, not a promise: the sweep finds what is due as well. It waits in its own place in the queue. */

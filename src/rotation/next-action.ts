@@ -137,7 +137,11 @@ function atRest(seen: Observation, latest: ReadableLatest, rules: Rules): Action
   if (!children) return { kind: "look", at: "children" };
   // Rebuilt as after a new version that somebody stored: with the restarts that this needs.
   const moves = seen.request?.mode !== "abandon" && movesReaders(seen, latest);
-  if (moves) return standsAgainst(seen, latest, rules) ?? { kind: "write-intent", mode: "roll" };
+  if (moves)
+    return (
+      standsAgainst(seen, latest, rules) ??
+      tooManyTags(latest, rules, 3) ?? { kind: "write-intent", mode: "roll" }
+    );
   const odd = oddChild(seen, rules);
   if (odd) return odd;
   const { request } = seen;
@@ -180,13 +184,12 @@ function leftBehind(seen: Observation, latest: ReadableLatest, rules: Rules): Ac
   return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
 }
 
-/** Key Vault keeps 15 tags on a version, and ours are up to eight. */
-const mostOtherTags = 7;
-
-function tooManyTags({ otherTags = 0 }: ReadableLatest, { key }: Rules): Action | undefined {
-  if (otherTags <= mostOtherTags) return undefined;
+/** Key Vault keeps 15 tags on a version. Ours are up to eight; fewer where nothing is rotated. */
+function tooManyTags({ otherTags = 0 }: ReadableLatest, { key }: Rules, ours = 8): Action | undefined {
+  const tooMany = otherTags - (15 - ours);
+  if (tooMany <= 0) return undefined;
   return stop(
     "too-many-tags",
-    `${key} has ${otherTags} tags of others, and Key Vault takes 15 with keyturn's eight; remove ${otherTags - mostOtherTags}`,
+    `${key} has ${otherTags} tags of others, and Key Vault takes 15 with ${ours} of keyturn's; remove ${tooMany}`,
   );
 }

@@ -184,6 +184,11 @@ describe("before the publish", () => {
     expect(nextAction(seen({ latest: latest({ otherTags: 7 }) }), dual).kind).toBe("write-intent");
     const full = latest({ otherTags: 8 });
     expect(nextAction(seen({ latest: full }), dual)).toMatchObject({ kind: "stop", code: "too-many-tags" });
+    const foreign = { first: false, version: two, expiresAt: now + 90 * day };
+    const followed = (otherTags: number) =>
+      nextAction(seen({ latest: latest({ ...foreign, otherTags }), provider: works }), dual);
+    expect(followed(12).kind).toBe("write-intent");
+    expect(followed(13)).toMatchObject({ kind: "stop", code: "too-many-tags" });
   });
 
   test("what a mint left behind is found by the sweep, where nobody can be running on it", () => {
