@@ -25,7 +25,7 @@ export async function follow(
   try {
     for await (const progress of watch) {
       if (isAbout(progress, followed.secret)) jobs.add(progress.jobId);
-      if (!jobs.has(progress.jobId) || progress.step === "completed") continue;
+      if (!jobs.has(progress.jobId) || isNothing(progress, followed)) continue;
       show(line, progress);
       const code = endOf(progress, followed, line);
       if (code !== undefined) return code;
@@ -40,6 +40,11 @@ export async function follow(
 /** A job that fails at its first step has told nothing before: only its message names the secret. */
 function isAbout({ secret, step, text }: WatchedProgress, { key }: SecretPolicy): boolean {
   return secret === key || (step === "failed" && text.split(/[^\w/-]+/).includes(key));
+}
+
+/** That another job, such as the sweep's, found nothing to do is no step of this rotation. */
+function isNothing({ step, jobId }: WatchedProgress, followed: Followed): boolean {
+  return step === "completed" || (step === "done" && jobId !== followed.jobId);
 }
 
 function show(line: CommandLine, { at, step, text }: WatchedProgress): void {

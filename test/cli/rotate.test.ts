@@ -153,6 +153,7 @@ describe("--wait", () => {
       ],
     });
     expect(out).toMatch(/ours$/);
+    expect(out).not.toContain("of another request");
   });
 
   test("ends when a newer version is there already", async () => {

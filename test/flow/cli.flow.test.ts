@@ -6,6 +6,7 @@ import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
 import { runCommand, startCommand } from "./command.ts";
 import {
+  firstSweep,
   latestOf,
   logsIn,
   probesOf,
@@ -30,6 +31,7 @@ beforeAll(async () => {
   await world.startWorker();
   const probes = await probesOf(world);
   await until("the worker is ready", async () => (await readiness(probes)).ready);
+  await firstSweep(world);
 });
 afterAll(() => stack.disposeAsync());
 
