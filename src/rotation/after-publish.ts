@@ -92,7 +92,8 @@ function repair({ pending, provider }: Observation, rotation: string, rules: Rul
   const isRaced = pending.kind === "parked" && pending.rotation === rotation && !pending.equalsLatest;
   if (isRaced && provider?.pending === "accepted") return { kind: "publish", rotation };
   const isChosen = rules.rotator.origin === "chosen";
-  if (isChosen && pending.kind === "none") return { kind: "reopen-pending", rotation };
+  // Whoever was first has put away what the other one had parked a moment before.
+  if (pending.kind === "none") return { kind: "reopen-pending", rotation };
   const isOurs = pending.kind === "parked" && pending.rotation === rotation && pending.equalsLatest;
   if (isChosen && isOurs) return { kind: "repair", rotation };
   return stop(

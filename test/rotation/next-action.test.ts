@@ -307,6 +307,11 @@ describe("after the publish", () => {
   test("a provider changed by hand is set back only after the candidate has shown that the value is ours", () => {
     const refused = { ...after, provider: { ...works, latest: "refused" } } as const;
     expect(nextAction(refused, dual).kind).toBe("reopen-pending");
+    const minted = aRule({ slots: ["orders_a", "orders_b"], origin: "minted" });
+    expect(nextAction(refused, minted).kind).toBe("reopen-pending");
+    expect(nextAction({ ...refused, pending: parked }, minted)).toMatchObject({ code: "foreign-version" });
+    const raced = { ...works, latest: "refused", pending: "accepted" } as const;
+    expect(nextAction({ ...refused, pending: parked, provider: raced }, minted).kind).toBe("publish");
     const same = { ...refused, pending: { ...parked, equalsLatest: true } };
     expect(nextAction(same, dual).kind).toBe("repair");
     const other = { ...refused, pending: parked };
