@@ -49,11 +49,10 @@ export async function duel(scheduler: fc.Scheduler, options: DuelOptions): Promi
       }
     }
     trace.push(...describe(ground.snapshot()));
-    if (!locks) return [...world.violations.filter(isLasting), ...healed(world)];
-    if (pauseAfter === undefined) return [...world.violations, ...leftovers(world)];
-    // Who wakes up past his leases may find that his candidate was replaced: his job gives up, the other goes on.
-    const left = leftovers(world, true).filter((what) => !what.startsWith("dead letters"));
-    return [...world.violations, ...left];
+    // A worker that stands still past its leases is one without a lock when it wakes up.
+    const apart = locks && pauseAfter === undefined;
+    if (!apart) return [...world.violations.filter(isLasting), ...healed(world)];
+    return [...world.violations, ...leftovers(world)];
   } finally {
     await world.close();
   }
