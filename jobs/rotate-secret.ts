@@ -11,7 +11,7 @@ import {
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act.ts";
 import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
-import { recordStep } from "../src/rotation/audited.ts";
+import { recordStep } from "../src/rotation/record-step.ts";
 import { describeAction, rotationOf } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/decide.ts";
 import type { Action } from "../src/rotation/action.ts";

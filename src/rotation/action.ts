@@ -63,6 +63,14 @@ export function pause(seen: Observation): Action {
   return { kind: "wait", until: seen.now + providerPause, reason: "provider" };
 }
 
+/** The text in latest is not what the policy's template makes. */
+export function doesNotFit({ key }: Pick<Rules, "key">): Action {
+  return stop(
+    "cannot-adopt",
+    `the text of ${key} does not fit the policy's template; correct the template or store a value that fits`,
+  );
+}
+
 export function stop(code: FaultCode, question: string): Action {
   return { kind: "stop", code, question };
 }

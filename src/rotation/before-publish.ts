@@ -1,4 +1,4 @@
-import { type Action, pause, type Rules, stop } from "./action.ts";
+import { type Action, doesNotFit, pause, type Rules, stop } from "./action.ts";
 import { isKnown } from "./known-credential.ts";
 import { setBack } from "./follow-foreign.ts";
 import { oddChild, rebuild } from "./next-child.ts";
@@ -21,12 +21,7 @@ export function beforePublish(seen: Observation, latest: ReadableLatest, rules: 
         "enable it until keyturn has replaced it",
     );
   }
-  if (latest.credentialId === undefined) {
-    return stop(
-      "cannot-adopt",
-      `the text of ${rules.key} does not fit the policy's template; correct the template or store a value that fits`,
-    );
-  }
+  if (latest.credentialId === undefined) return doesNotFit(rules);
   const { provider } = seen;
   if (!provider) return { kind: "look", at: "provider" };
   if (provider.missing.length > 0) {

@@ -1,4 +1,4 @@
-import { type Action, pause, type Rules, stop } from "./action.ts";
+import { type Action, doesNotFit, pause, type Rules, stop } from "./action.ts";
 import { isKnown, isNamed, whichOne } from "./known-credential.ts";
 import { oddChild, rebuild } from "./next-child.ts";
 import type { Observation, ReadableLatest, VersionFacts } from "./state.ts";
@@ -33,12 +33,7 @@ export function followLatest(seen: Observation, latest: ReadableLatest, rules: R
 
 /** Why nobody is to be restarted onto latest: it cannot be read, or the provider refuses it. */
 export function standsAgainst(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
-  if (latest.credentialId === undefined) {
-    return stop(
-      "cannot-adopt",
-      `the text of ${rules.key} does not fit the policy's template; correct the template or store a value that fits`,
-    );
-  }
+  if (latest.credentialId === undefined) return doesNotFit(rules);
   const { provider } = seen;
   if (!provider) return { kind: "look", at: "provider" };
   if (provider.latest === "unknown") return pause(seen);
