@@ -21,8 +21,6 @@ import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
 import type { Latest, Observation, Pending, ProviderFacts, Request } from "./state.ts";
 
-export type { RotationPorts } from "./observed.ts";
-
 const places = ["latest", "pending", "replaced", "overtaken"] as const;
 type Place = (typeof places)[number];
 
