@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { addPassword } from "../azure/resources.ts";
+import { addPassword } from "../local-azure/resources.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.ts";
 import { type GraphInMemory, graphInMemory } from "../support/graph-in-memory.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createVaults } from "../../src/azure/key-vault.ts";
 import { isFault, type Fault } from "../../src/errors.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import type { FaultRule } from "../azure/state.ts";
+import type { FaultRule } from "../local-azure/state.ts";
 import { vaultInMemory, type VaultInMemory } from "./vault-in-memory.ts";
 
 const value = new SecretValue("a-value-nobody-else-has");

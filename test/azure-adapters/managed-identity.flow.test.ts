@@ -5,7 +5,7 @@ import { createKeyVault } from "../../src/azure/key-vault.ts";
 import { createCredential, type ManagedIdentity } from "../../src/azure/managed-identity.ts";
 import { systemClock } from "../../src/clock.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { startAzure, type LocalAzure } from "../azure/index.ts";
+import { startAzure, type LocalAzure } from "../local-azure/index.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
 const scope = "https://vault.azure.net/.default";

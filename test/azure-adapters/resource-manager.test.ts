@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ResourceManager } from "../../src/azure/resource-manager.ts";
 import { toFault } from "../../src/errors.ts";
-import type { HttpService } from "../azure/state.ts";
+import type { HttpService } from "../local-azure/state.ts";
 import { type KeysInMemory, keysInMemory } from "../support/keys-in-memory.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 

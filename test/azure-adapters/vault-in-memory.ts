@@ -1,11 +1,11 @@
 import type { HttpClient } from "@azure/core-rest-pipeline";
 import { systemClock } from "../../src/clock.ts";
 import { createKeyVault, type KeyVault, type VaultsOptions } from "../../src/azure/key-vault.ts";
-import { inMemoryCredential, inMemoryHttpClient } from "../azure/in-memory-client.ts";
-import { createKeyVault as createService } from "../azure/key-vault.ts";
-import { addIdentity, addVault, grant } from "../azure/resources.ts";
-import { createState, type AzureState, type HttpService, type Identity } from "../azure/state.ts";
-import { createTokenAuthority } from "../azure/tokens.ts";
+import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";
+import { createKeyVault as createService } from "../local-azure/key-vault.ts";
+import { addIdentity, addVault, grant } from "../local-azure/resources.ts";
+import { createState, type AzureState, type HttpService, type Identity } from "../local-azure/state.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 
 export interface VaultInMemory {
   readonly state: AzureState;

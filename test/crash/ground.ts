@@ -2,16 +2,21 @@ import { stringify } from "yaml";
 import { loadPolicy } from "../../src/policy/load.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { rotators } from "../../src/rotators/index.ts";
-import { createContainers } from "../azure/container-instances.ts";
-import { type RunProcess, simulateProcess } from "../azure/container-process.ts";
-import { cloudEvent } from "../azure/event-grid.ts";
-import { createKeyVault } from "../azure/key-vault.ts";
-import { groupId, resourceGroupId } from "../azure/resource-ids.ts";
-import { createResourceManager } from "../azure/resource-manager.ts";
-import { definitionOf } from "../azure/resource-manager/fixture.ts";
-import { addIdentity, addVault, grant } from "../azure/resources.ts";
-import { createState, type HttpService, type SecretVersionState, type VaultEvent } from "../azure/state.ts";
-import { createTokenAuthority, generateTokenKeys } from "../azure/tokens.ts";
+import { createContainers } from "../local-azure/container-instances.ts";
+import { type RunProcess, simulateProcess } from "../local-azure/container-process.ts";
+import { cloudEvent } from "../local-azure/event-grid.ts";
+import { createKeyVault } from "../local-azure/key-vault.ts";
+import { groupId, resourceGroupId } from "../local-azure/resource-ids.ts";
+import { createResourceManager } from "../local-azure/resource-manager.ts";
+import { definitionOf } from "../local-azure/resource-manager/fixture.ts";
+import { addIdentity, addVault, grant } from "../local-azure/resources.ts";
+import {
+  createState,
+  type HttpService,
+  type SecretVersionState,
+  type VaultEvent,
+} from "../local-azure/state.ts";
+import { createTokenAuthority, generateTokenKeys } from "../local-azure/tokens.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { lastingTokens } from "./lasting-tokens.ts";
 import type { DerivedSnapshot, Holding, Snapshot } from "./snapshot.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Clock, Timestamp } from "../../src/clock.ts";
-import { authenticate } from "../azure/http.ts";
-import type { HttpService } from "../azure/state.ts";
-import type { TokenAuthority } from "../azure/tokens.ts";
+import { authenticate } from "../local-azure/http.ts";
+import type { HttpService } from "../local-azure/state.ts";
+import type { TokenAuthority } from "../local-azure/tokens.ts";
 
 export interface Slot {
   value: string | undefined;

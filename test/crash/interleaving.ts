@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { hour } from "./ground.ts";
 import { leftovers } from "./leftovers.ts";
-import type { SecretVersionState } from "../azure/state.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorld, type World } from "./world.ts";

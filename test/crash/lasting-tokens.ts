@@ -1,4 +1,4 @@
-import type { Claims, TokenAuthority } from "../azure/tokens.ts";
+import type { Claims, TokenAuthority } from "../local-azure/tokens.ts";
 
 const lifetime = 20 * 365 * 24 * 3600;
 

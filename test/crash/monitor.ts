@@ -1,5 +1,5 @@
 import { readRecord } from "../../src/rotation/record.ts";
-import type { SecretVersionState } from "../azure/state.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 import type { Process } from "./process.ts";
 import type { DerivedSecret, Scenario } from "./scenarios/scenario.ts";
 import { type DerivedSnapshot, isAccepted, latest, missing, type Snapshot } from "./snapshot.ts";

@@ -1,4 +1,4 @@
-import { ConnectionCut } from "../azure/http.ts";
+import { ConnectionCut } from "../local-azure/http.ts";
 import { Fault } from "../../src/errors.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Timestamp } from "../../src/clock.ts";
-import type { SecretVersionState } from "../azure/state.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 
 /** The world at one moment, as nobody in it can see it. */
 export interface Snapshot {

@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import { Client } from "pg";
-import type { GroupState, SecretVersionState } from "../azure/state.ts";
+import type { GroupState, SecretVersionState } from "../local-azure/state.ts";
 import type { Span } from "../support/spans.ts";
 import type { World } from "../support/world.ts";
 import type { Meter } from "./meter.ts";

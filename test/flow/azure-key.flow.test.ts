@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { keyNamed } from "../azure/keys/resources.ts";
-import type { KeyedResourceState } from "../azure/keys/state.ts";
-import { createState, type SecretVersionState } from "../azure/state.ts";
+import { keyNamed } from "../local-azure/keys/resources.ts";
+import type { KeyedResourceState } from "../local-azure/keys/state.ts";
+import { createState, type SecretVersionState } from "../local-azure/state.ts";
 import { systemClock } from "../../src/clock.ts";
-import { keyedResourceId } from "../azure/resource-ids.ts";
+import { keyedResourceId } from "../local-azure/resource-ids.ts";
 import { type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";

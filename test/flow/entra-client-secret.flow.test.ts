@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { addPassword } from "../azure/resources.ts";
-import type { ApplicationState, PasswordState } from "../azure/state.ts";
+import { addPassword } from "../local-azure/resources.ts";
+import type { ApplicationState, PasswordState } from "../local-azure/state.ts";
 import { type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";

@@ -1,7 +1,7 @@
 import { Client } from "pg";
 import { onTestFailed } from "vitest";
 import { z } from "zod";
-import type { SecretVersionState } from "../azure/state.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 import { until } from "../support/until.ts";
 import { newPassword, type World } from "../support/world.ts";
 

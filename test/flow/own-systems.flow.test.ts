@@ -1,8 +1,8 @@
 import { createConnection } from "mariadb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { IdentityWithEnvironment, LocalAzure } from "../azure/index.ts";
-import { serveHttp } from "../azure/serve.ts";
-import type { SecretVersionState } from "../azure/state.ts";
+import type { IdentityWithEnvironment, LocalAzure } from "../local-azure/index.ts";
+import { serveHttp } from "../local-azure/serve.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 import { createExampleEndpoint } from "../support/http-endpoint.ts";
 import { type MariaDbServer, startMariaDb } from "../support/mariadb.ts";
 import { type SpanReceiver, startSpanReceiver } from "../support/spans.ts";

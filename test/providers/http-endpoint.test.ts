@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EndpointSighting } from "../../src/providers/http-endpoint.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { serveHttp } from "../azure/serve.ts";
+import { serveHttp } from "../local-azure/serve.ts";
 import {
   audience,
   type HttpEndpointWithProvider,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMariaDb } from "../../src/providers/mariadb.ts";
 import { shaCrypt } from "../../src/providers/mysql-password-hash.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { type Certificates, createCertificates } from "../azure/tls.ts";
+import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type MySqlServer, type MySqlServerOptions, startMySqlServer } from "../support/mysql-server.ts";
 
 /** Azure Database for MySQL, as far as its protocol shows; see mysql-server.ts. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SecretValue } from "../../src/secret-value.ts";
-import { createCertificates } from "../azure/tls.ts";
+import { createCertificates } from "../local-azure/tls.ts";
 import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
 import { listen, relay } from "../support/sockets.ts";
 

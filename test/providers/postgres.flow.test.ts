@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { postgresScope } from "../../src/providers/postgres.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { startPostgresLogin } from "../azure/postgres-login.ts";
-import { addIdentity } from "../azure/resources.ts";
-import { createState } from "../azure/state.ts";
-import { createTokenAuthority } from "../azure/tokens.ts";
+import { startPostgresLogin } from "../local-azure/postgres-login.ts";
+import { addIdentity } from "../local-azure/resources.ts";
+import { createState } from "../local-azure/state.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
 
 let world: PostgresWithProvider;

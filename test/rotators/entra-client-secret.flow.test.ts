@@ -5,7 +5,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@open
 import { inspect } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { entraClientSecret } from "../../src/rotators/entra-client-secret.ts";
-import { addPassword } from "../azure/resources.ts";
+import { addPassword } from "../local-azure/resources.ts";
 import { describeRotator, leakOf, suiteLabel } from "../support/describe-rotator.ts";
 import { type GraphInMemory, graphInMemory } from "../support/graph-in-memory.ts";
 import { providersWith } from "../support/providers.ts";

@@ -1,5 +1,5 @@
-import type { LocalAzure } from "../azure/index.ts";
-import type { Identity } from "../azure/state.ts";
+import type { LocalAzure } from "../local-azure/index.ts";
+import type { Identity } from "../local-azure/state.ts";
 
 /** A person with `curl`: plain HTTP with a token, against the local Azure. */
 export interface Arm {

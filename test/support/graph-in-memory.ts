@@ -2,18 +2,18 @@ import type { Clock } from "../../src/clock.ts";
 import { systemClock } from "../../src/clock.ts";
 import { createGraph, type Graph } from "../../src/azure/graph.ts";
 import type { GraphOptions } from "../../src/azure/graph-call.ts";
-import { createAuthority } from "../azure/authority.ts";
-import { createGraph as createService } from "../azure/graph.ts";
-import { inMemoryCredential, inMemoryHttpClient } from "../azure/in-memory-client.ts";
-import { addApplication, addIdentity } from "../azure/resources.ts";
+import { createAuthority } from "../local-azure/authority.ts";
+import { createGraph as createService } from "../local-azure/graph.ts";
+import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";
+import { addApplication, addIdentity } from "../local-azure/resources.ts";
 import {
   type ApplicationState,
   type AzureState,
   createState,
   type HttpService,
   type Identity,
-} from "../azure/state.ts";
-import { createTokenAuthority } from "../azure/tokens.ts";
+} from "../local-azure/state.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 
 export interface GraphInMemory {
   readonly state: AzureState;

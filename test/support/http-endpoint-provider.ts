@@ -8,11 +8,11 @@ import {
   type HttpEndpoint,
   type HttpEndpointSettings,
 } from "../../src/providers/http-endpoint.ts";
-import { addIdentity } from "../azure/resources.ts";
-import { serveHttp } from "../azure/serve.ts";
-import { createState, type Identity } from "../azure/state.ts";
-import { createCertificates } from "../azure/tls.ts";
-import { createTokenAuthority } from "../azure/tokens.ts";
+import { addIdentity } from "../local-azure/resources.ts";
+import { serveHttp } from "../local-azure/serve.ts";
+import { createState, type Identity } from "../local-azure/state.ts";
+import { createCertificates } from "../local-azure/tls.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 import { createExampleEndpoint, type System } from "./http-endpoint.ts";
 
 export const audience = "api://6f1c1d3e-0f2b-4a61-9c55-3a1d2f9e7b10";

@@ -4,17 +4,17 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { createAzureKeys, type AzureKeys } from "../../src/providers/azure-keys/azure-keys.ts";
 import { type KeyedResource, keyedResource } from "../../src/providers/azure-keys/keyed-resource.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
-import { createContainers } from "../azure/container-instances.ts";
-import { simulateProcess } from "../azure/container-process.ts";
-import { inMemoryCredential, inMemoryHttpClient } from "../azure/in-memory-client.ts";
-import { createDataPlane } from "../azure/keys/data-plane.ts";
-import { addKeyedResource, type KeyedResourceOptions } from "../azure/keys/resources.ts";
-import type { KeyedResourceState } from "../azure/keys/state.ts";
-import { resourceGroupId } from "../azure/resource-ids.ts";
-import { createResourceManager as createService } from "../azure/resource-manager.ts";
-import { addIdentity, grant } from "../azure/resources.ts";
-import { createState, type FaultRule, type HttpService } from "../azure/state.ts";
-import { createTokenAuthority, generateTokenKeys } from "../azure/tokens.ts";
+import { createContainers } from "../local-azure/container-instances.ts";
+import { simulateProcess } from "../local-azure/container-process.ts";
+import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";
+import { createDataPlane } from "../local-azure/keys/data-plane.ts";
+import { addKeyedResource, type KeyedResourceOptions } from "../local-azure/keys/resources.ts";
+import type { KeyedResourceState } from "../local-azure/keys/state.ts";
+import { resourceGroupId } from "../local-azure/resource-ids.ts";
+import { createResourceManager as createService } from "../local-azure/resource-manager.ts";
+import { addIdentity, grant } from "../local-azure/resources.ts";
+import { createState, type FaultRule, type HttpService } from "../local-azure/state.ts";
+import { createTokenAuthority, generateTokenKeys } from "../local-azure/tokens.ts";
 
 const endpoint = "https://management.azure.com";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Connection, createConnection } from "mariadb";
 import type { DatabaseAddress } from "../../src/providers/database-address.ts";
 import { createMariaDb, type MariaDb, type MariaDbSettings } from "../../src/providers/mariadb.ts";
-import { type Certificates, createCertificates } from "../azure/tls.ts";
+import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type MariaDbServer, startMariaDb } from "./mariadb.ts";
 
 export interface MariaDbWithProvider extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { LocalAzure } from "../azure/index.ts";
+import type { LocalAzure } from "../local-azure/index.ts";
 
 export interface PolicyOptions {
   /** Names of the container groups that read the secret. */

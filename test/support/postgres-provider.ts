@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import type { DatabaseAddress } from "../../src/providers/database-address.ts";
 import { createPostgres, type Postgres, type PostgresSettings } from "../../src/providers/postgres.ts";
-import { type Certificates, createCertificates } from "../azure/tls.ts";
+import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres.ts";
 
 export interface PostgresWithProvider extends AsyncDisposable {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Certificates, createCertificates } from "../azure/tls.ts";
+import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type PostgresServer, startPostgres } from "./postgres.ts";
 
 let folder: string;

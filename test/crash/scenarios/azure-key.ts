@@ -2,11 +2,11 @@ import { createSignSas } from "../../../src/providers/azure-keys/storage-sas.ts"
 import { SecretValue } from "../../../src/secret-value.ts";
 import { createResourceManager } from "../../../src/azure/resource-manager.ts";
 import { createAzureKeys } from "../../../src/providers/azure-keys/azure-keys.ts";
-import { createDataPlane } from "../../azure/keys/data-plane.ts";
-import { isGranted } from "../../azure/keys/shared-access-signature.ts";
-import { acceptedKeys, addKeyedResource, keyNamed, regenerate } from "../../azure/keys/resources.ts";
-import { keyedResourceId, resourceGroupId } from "../../azure/resource-ids.ts";
-import { grant } from "../../azure/resources.ts";
+import { createDataPlane } from "../../local-azure/keys/data-plane.ts";
+import { isGranted } from "../../local-azure/keys/shared-access-signature.ts";
+import { acceptedKeys, addKeyedResource, keyNamed, regenerate } from "../../local-azure/keys/resources.ts";
+import { keyedResourceId, resourceGroupId } from "../../local-azure/resource-ids.ts";
+import { grant } from "../../local-azure/resources.ts";
 import type { DerivedSecret, Scenario } from "./scenario.ts";
 
 const endpoint = "https://management.azure.com";

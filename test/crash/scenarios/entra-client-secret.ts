@@ -1,7 +1,7 @@
 import { createGraph as createAdapter } from "../../../src/azure/graph.ts";
-import { createAuthority } from "../../azure/authority.ts";
-import { createGraph } from "../../azure/graph.ts";
-import { addApplication, addPassword } from "../../azure/resources.ts";
+import { createAuthority } from "../../local-azure/authority.ts";
+import { createGraph } from "../../local-azure/graph.ts";
+import { addApplication, addPassword } from "../../local-azure/resources.ts";
 import type { Scenario } from "./scenario.ts";
 
 const hosts = { graph: "graph.microsoft.com", authority: "login.microsoftonline.com" };

@@ -2,8 +2,8 @@ import type { HttpClient } from "@azure/core-rest-pipeline";
 import type { TokenCredential } from "@azure/core-auth";
 import type { Clock } from "../../../src/clock.ts";
 import type { Providers } from "../../../src/rotators/rotator.ts";
-import type { AzureState, HttpService, Identity } from "../../azure/state.ts";
-import type { TokenAuthority } from "../../azure/tokens.ts";
+import type { AzureState, HttpService, Identity } from "../../local-azure/state.ts";
+import type { TokenAuthority } from "../../local-azure/tokens.ts";
 
 /** What a provider is put on. */
 export interface Ground {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { AzureKeys } from "../../../src/providers/azure-keys/azure-keys.ts";
 import { knownTypes } from "../../../src/providers/azure-keys/keyed-resource.ts";
 import type { KeyedResource } from "../../../src/providers/azure-keys/keyed-resource.ts";
-import { keyedTypes } from "../../azure/keys/definitions.ts";
-import type { KeyedResourceState } from "../../azure/keys/state.ts";
+import { keyedTypes } from "../../local-azure/keys/definitions.ts";
+import type { KeyedResourceState } from "../../local-azure/keys/state.ts";
 import { keysInMemory, targetOf } from "../../support/keys-in-memory.ts";
 
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { SecretValue } from "../../../src/secret-value.ts";
-import { type KeyedResourceOptions, keyNamed } from "../../azure/keys/resources.ts";
-import type { KeyedResourceState } from "../../azure/keys/state.ts";
+import { type KeyedResourceOptions, keyNamed } from "../../local-azure/keys/resources.ts";
+import type { KeyedResourceState } from "../../local-azure/keys/state.ts";
 import {
   type KeysInMemory,
   type KeysInMemoryOptions,

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSignSas, type SasGrant } from "../../../src/providers/azure-keys/storage-sas.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
-import { createDataPlane } from "../../azure/keys/data-plane.ts";
-import { addKeyedResource, keyNamed, regenerate } from "../../azure/keys/resources.ts";
-import { createState } from "../../azure/state.ts";
+import { createDataPlane } from "../../local-azure/keys/data-plane.ts";
+import { addKeyedResource, keyNamed, regenerate } from "../../local-azure/keys/resources.ts";
+import { createState } from "../../local-azure/state.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 const key = new SecretValue(Buffer.from("a key of the account").toString("base64"));
