@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Timestamp } from "../src/clock.ts";
 import type { Fault } from "../src/errors.ts";
-import { retriableOf } from "../src/independent.ts";
+import { retriableOf } from "../src/attempt-each.ts";
 import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
 import { type RolloutDecision, nextRestarts } from "../src/rollout/next-restarts.ts";

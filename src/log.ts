@@ -1,6 +1,6 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { pino, type DestinationStream, type Logger } from "pino";
-import { reportError } from "./telemetry/error-report.ts";
+import { reportError } from "./error-report.ts";
 
 export type Log = Logger;
 

@@ -4,7 +4,7 @@ import { Fault } from "../src/errors.ts";
 import type { Log } from "../src/log.ts";
 import { SecretValue } from "../src/secret-value.ts";
 import { createAudit } from "../src/telemetry/audit.ts";
-import { reportError } from "../src/telemetry/error-report.ts";
+import { reportError } from "../src/error-report.ts";
 import { captureLog } from "./support/capture-log.ts";
 
 const canary = "Canary-7f3a9b2c5d8e1f4a";

@@ -1,6 +1,6 @@
 import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
 import type { Fault } from "../errors.ts";
-import { createIndependent } from "../independent.ts";
+import { createIndependent } from "../attempt-each.ts";
 import type { Log } from "../log.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { isLeaked } from "../rotation/after-publish.ts";

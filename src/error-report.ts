@@ -1,4 +1,4 @@
-import { Fault } from "../errors.ts";
+import { Fault } from "./errors.ts";
 
 /** What may be told of any thrown value. */
 export interface ErrorReport {
