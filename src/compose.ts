@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type CloudEndpoints, type CloudName, endpointsOf, redisScope } from "./azure/clouds.ts";
 import { createContainerGroups } from "./azure/container-instances.ts";
-import { createGraph } from "./azure/graph.ts";
+import { createGraph } from "./azure/graph/graph.ts";
 import { createVaults } from "./azure/key-vault.ts";
 import { createCredential, type ManagedIdentity } from "./azure/managed-identity.ts";
 import { createResourceManager } from "./azure/resource-manager.ts";

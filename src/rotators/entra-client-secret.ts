@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Application, ClientSecret, Graph } from "../azure/graph.ts";
+import type { Application, ClientSecret, Graph } from "../azure/graph/graph.ts";
 import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import { credentialName, namePrefix } from "../providers/labels.ts";

@@ -8,7 +8,7 @@ import type { HttpEndpoint } from "../providers/http-endpoint.ts";
 import type { MariaDb } from "../providers/mariadb.ts";
 import type { Postgres } from "../providers/postgres.ts";
 import type { CloudName } from "../azure/clouds.ts";
-import type { Graph } from "../azure/graph.ts";
+import type { Graph } from "../azure/graph/graph.ts";
 import type { SecretValue } from "../secret-value.ts";
 
 /** What a provider accepts. The id is not secret: a role name, a key name, a key id. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../../src/clock.ts";
 import { systemClock } from "../../src/clock.ts";
-import { createGraph, type Graph } from "../../src/azure/graph.ts";
-import type { GraphOptions } from "../../src/azure/graph-call.ts";
+import { createGraph, type Graph } from "../../src/azure/graph/graph.ts";
+import type { GraphOptions } from "../../src/azure/graph/call.ts";
 import { createAuthority } from "../local-azure/authority.ts";
 import { createGraph as createService } from "../local-azure/graph.ts";
 import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";

@@ -1,4 +1,4 @@
-import { createGraph as createAdapter } from "../../../src/azure/graph.ts";
+import { createGraph as createAdapter } from "../../../src/azure/graph/graph.ts";
 import { createAuthority } from "../../local-azure/authority.ts";
 import { createGraph } from "../../local-azure/graph.ts";
 import { addApplication, addPassword } from "../../local-azure/resources.ts";

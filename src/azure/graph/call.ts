@@ -13,12 +13,12 @@ import {
 import type { TokenCredential } from "@azure/core-auth";
 import type { Attributes } from "@opentelemetry/api";
 import { z } from "zod";
-import type { Millis } from "../clock.ts";
-import { Fault } from "../errors.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { inSpan } from "../telemetry/span.ts";
-import { refuseLongWaits } from "./pipeline-policies.ts";
-import { retryAfter, translateError } from "./translate-error.ts";
+import type { Millis } from "../../clock.ts";
+import { Fault } from "../../errors.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { inSpan } from "../../telemetry/span.ts";
+import { refuseLongWaits } from "../pipeline-policies.ts";
+import { retryAfter, translateError } from "../translate-error.ts";
 
 export interface GraphOptions {
   readonly credential: TokenCredential;

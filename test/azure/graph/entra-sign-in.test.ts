@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
-import { addPassword } from "../local-azure/resources.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.ts";
-import { type GraphInMemory, graphInMemory } from "../support/graph-in-memory.ts";
+import { addPassword } from "../../local-azure/resources.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
+import { type GraphInMemory, graphInMemory } from "../../support/graph-in-memory.ts";
 
 let clock: VirtualClock;
 let world: GraphInMemory;

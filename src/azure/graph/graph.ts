@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Timestamp } from "../clock.ts";
-import { Fault, isFault } from "../errors.ts";
-import { SecretValue } from "../secret-value.ts";
-import { attribute } from "../telemetry/names.ts";
+import type { Timestamp } from "../../clock.ts";
+import { Fault, isFault } from "../../errors.ts";
+import { SecretValue } from "../../secret-value.ts";
+import { attribute } from "../../telemetry/names.ts";
 import { createSignIn, type SignIn } from "./entra-sign-in.ts";
-import { createGraphCall, type GraphOptions } from "./graph-call.ts";
+import { createGraphCall, type GraphOptions } from "./call.ts";
 
 /** A client secret as Graph lists it: everything but the secret. */
 export interface ClientSecret {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { ApplicationState } from "../local-azure/state.ts";
-import { addApplication, addIdentity, addPassword } from "../local-azure/resources.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { type GraphInMemory, graphInMemory } from "../support/graph-in-memory.ts";
-import { leakOf } from "../support/describe-rotator.ts";
+import type { ApplicationState } from "../../local-azure/state.ts";
+import { addApplication, addIdentity, addPassword } from "../../local-azure/resources.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { type GraphInMemory, graphInMemory } from "../../support/graph-in-memory.ts";
+import { leakOf } from "../../support/describe-rotator.ts";
 
 let world: GraphInMemory;
 let application: ApplicationState;

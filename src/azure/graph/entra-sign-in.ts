@@ -1,9 +1,9 @@
 import { createHttpHeaders, type PipelineResponse } from "@azure/core-rest-pipeline";
 import { z } from "zod";
-import { Fault, type FaultCode } from "../errors.ts";
-import { attribute } from "../telemetry/names.ts";
-import { inSpan } from "../telemetry/span.ts";
-import type { SecretValue } from "../secret-value.ts";
+import { Fault, type FaultCode } from "../../errors.ts";
+import { attribute } from "../../telemetry/names.ts";
+import { inSpan } from "../../telemetry/span.ts";
+import type { SecretValue } from "../../secret-value.ts";
 import {
   abortBy,
   answerOf,
@@ -12,8 +12,8 @@ import {
   createSend,
   type GraphOptions,
   jsonOf,
-} from "./graph-call.ts";
-import { translateError } from "./translate-error.ts";
+} from "./call.ts";
+import { translateError } from "../translate-error.ts";
 
 /** Wrong, unknown or expired. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const refusedSecrets = new Set([7000215, 7000222, 70002]);
