@@ -1,5 +1,5 @@
 import { SpanKind, type Span, SpanStatusCode } from "@opentelemetry/api";
-import type { HandleMessage, ReceivedMessage } from "../azure/message-source.ts";
+import type { HandleMessage, ReceivedMessage } from "../azure/service-bus/message-source.ts";
 import type { Clock, Millis } from "../clock.ts";
 import { Fault, type FaultCode, toFault } from "../errors.ts";
 import type { Log } from "../log.ts";

@@ -1,6 +1,6 @@
 import { createContainerGroups } from "../../src/azure/container-instances.ts";
 import { createVaults } from "../../src/azure/key-vault.ts";
-import type { HandleMessage } from "../../src/azure/message-source.ts";
+import type { HandleMessage } from "../../src/azure/service-bus/message-source.ts";
 import { createIntake } from "../../src/intake/receive.ts";
 import type { Log } from "../../src/log.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";

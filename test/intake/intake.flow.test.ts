@@ -6,7 +6,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@open
 import { pino } from "pino";
 import { z } from "zod";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { MessageSource } from "../../src/azure/message-source.ts";
+import type { MessageSource } from "../../src/azure/service-bus/message-source.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Fault } from "../../src/errors.ts";
 import { createIntake, type MessageOutcome } from "../../src/intake/receive.ts";

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ReceivedMessage } from "../../src/azure/message-source.ts";
+import type { ReceivedMessage } from "../../src/azure/service-bus/message-source.ts";
 import { Fault } from "../../src/errors.ts";
 import { createIntake, type MessageOutcome } from "../../src/intake/receive.ts";
 import type { Enqueue } from "../../src/queue/contracts.ts";

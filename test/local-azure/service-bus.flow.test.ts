@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ReceivedMessage } from "../../src/azure/message-source.ts";
+import type { ReceivedMessage } from "../../src/azure/service-bus/message-source.ts";
 import { until } from "../support/until.ts";
 import { isEmpty, type Receiving, startReceiving } from "./receiving.ts";
 

@@ -1,5 +1,5 @@
-import type { Millis, Timestamp } from "../clock.ts";
-import type { FaultCode } from "../errors.ts";
+import type { Millis, Timestamp } from "../../clock.ts";
+import type { FaultCode } from "../../errors.ts";
 
 /** A message that is locked for us until it is settled or its lock runs out; then it comes back. */
 export interface ReceivedMessage {

@@ -1,9 +1,9 @@
 import type { TokenCredential } from "@azure/core-auth";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../log.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
 import type { MessageSource, ReceiveTiming } from "./message-source.ts";
-import { connectServiceBus } from "./service-bus-connection.ts";
-import { superviseMessages } from "./supervise-messages.ts";
+import { connectServiceBus } from "./connection.ts";
+import { superviseMessages } from "./supervise.ts";
 
 export interface MessageSourceOptions {
   /** `name.servicebus.windows.net`, or `localhost:5671`. TLS always. */

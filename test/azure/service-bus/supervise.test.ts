@@ -1,10 +1,10 @@
 import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { MessageSource, ReceivedMessage } from "../../src/azure/message-source.ts";
-import type { Connection, Receiver } from "../../src/azure/service-bus-connection.ts";
-import { superviseMessages } from "../../src/azure/supervise-messages.ts";
-import { Fault } from "../../src/errors.ts";
-import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.ts";
+import type { MessageSource, ReceivedMessage } from "../../../src/azure/service-bus/message-source.ts";
+import type { Connection, Receiver } from "../../../src/azure/service-bus/connection.ts";
+import { superviseMessages } from "../../../src/azure/service-bus/supervise.ts";
+import { Fault } from "../../../src/errors.ts";
+import { createVirtualClock, type VirtualClock } from "../../support/virtual-clock.ts";
 
 const log = pino({ level: "silent" });
 const timing = { wait: 20_000, answer: 30_000, first: 500, longest: 30_000 };

@@ -7,10 +7,10 @@ import {
 } from "@azure/service-bus";
 import { context as otel } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
-import type { Clock, Millis } from "../clock.ts";
-import { endWithin } from "./deadline.ts";
+import type { Clock, Millis } from "../../clock.ts";
+import { endWithin } from "../deadline.ts";
 import type { ReceivedMessage, ReceiveTiming } from "./message-source.ts";
-import { translateServiceBusError } from "./service-bus-error.ts";
+import { translateServiceBusError } from "./error.ts";
 
 /** One AMQP connection with links that each receive one message at a time. Thrown away at the first failure. */
 export interface Connection {

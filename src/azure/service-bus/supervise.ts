@@ -1,11 +1,11 @@
 import { ROOT_CONTEXT, context as otel } from "@opentelemetry/api";
 import { randomInt } from "node:crypto";
-import type { Clock, Millis } from "../clock.ts";
-import { type Fault, toFault } from "../errors.ts";
-import type { Log } from "../log.ts";
-import { endWithin } from "./deadline.ts";
+import type { Clock, Millis } from "../../clock.ts";
+import { type Fault, toFault } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import { endWithin } from "../deadline.ts";
 import type { HandleMessage, MessageSource, ReceiveTiming, SourceState } from "./message-source.ts";
-import type { Connection, Receiver } from "./service-bus-connection.ts";
+import type { Connection, Receiver } from "./connection.ts";
 
 export interface Supervised {
   readonly connect: () => Connection;

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { Fault } from "../errors.ts";
-import { translateError } from "./translate-error.ts";
+import { Fault } from "../../errors.ts";
+import { translateError } from "../translate-error.ts";
 
 const Tries = z.object({ errors: z.array(z.unknown()).min(1) });
 const Raised = z.object({ name: z.string(), code: z.string(), retryable: z.boolean().optional() });
