@@ -6,7 +6,7 @@ import { createVaults } from "./azure/key-vault.ts";
 import { createCredential, type ManagedIdentity } from "./azure/managed-identity.ts";
 import { createResourceManager } from "./azure/resource-manager.ts";
 import { systemClock as clock } from "./clock.ts";
-import { checkCloud, type ClientConfig } from "./config.ts";
+import { checkCloud, type ClientConfig } from "./config/config.ts";
 import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { loadPolicy } from "./policy/load.ts";

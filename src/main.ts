@@ -13,7 +13,7 @@ import type { CommandLine, Session } from "./cli/dependencies.ts";
 import { openQueuesLazily } from "./cli/lazy-queues.ts";
 import { runCommandLine } from "./cli/program.ts";
 import { type Base, openBase, openRedis, readPolicy } from "./compose.ts";
-import { environment, readConfig, readVaultUrls, type WorkerConfig } from "./config.ts";
+import { environment, readConfig, readVaultUrls, type WorkerConfig } from "./config/config.ts";
 import { Fault, toFault } from "./errors.ts";
 import { createIntake } from "./intake/receive.ts";
 import { createLifecycle, type Opening, stopOnSignals } from "./lifecycle.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { checkCloud, readConfig, readVaultUrls } from "../src/config.ts";
-import { isFault } from "../src/errors.ts";
+import { checkCloud, readConfig, readVaultUrls } from "../../src/config/config.ts";
+import { isFault } from "../../src/errors.ts";
 
 const client = {
   KEYTURN_POLICY: "/etc/keyturn/policy.yaml",

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { HttpsUrl, type RedisAddress, RedisUrl, VaultUrls } from "./config-values.ts";
+import { HttpsUrl, type RedisAddress, RedisUrl, VaultUrls } from "./values.ts";
 import { secretsInEnvironment } from "./environment-secrets.ts";
-import { Fault } from "./errors.ts";
-import type { Policy } from "./policy/policy.ts";
+import { Fault } from "../errors.ts";
+import type { Policy } from "../policy/policy.ts";
 
 /** What every command that reaches Azure or Redis needs. Holds no credential. */
 export interface ClientConfig {
