@@ -11,8 +11,8 @@ import {
   type Outcome,
   RestartGroup,
 } from "../src/queue/contracts.ts";
-import { groupFacts } from "../src/rollout/evidence.ts";
-import { gatesFor } from "../src/rollout/gating.ts";
+import { groupFacts } from "../src/dependents/standing.ts";
+import { gatesFor } from "../src/dependents/gating.ts";
 import type { Restart } from "../src/rollout/next-restarts.ts";
 import { nextStep } from "../src/rollout/strategies.ts";
 import { attribute } from "../src/telemetry/names.ts";

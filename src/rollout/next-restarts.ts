@@ -1,7 +1,7 @@
 import type { Timestamp } from "../clock.ts";
 import type { RolloutPolicy } from "../policy/policy.ts";
-import { isConfirmed, standing } from "./evidence.ts";
-import type { Fleet, Need, Standing } from "./state.ts";
+import { isConfirmed, standing } from "../dependents/standing.ts";
+import type { Fleet, Need, Standing } from "../dependents/group-facts.ts";
 
 /** One group to be restarted now, for all its secrets at once. */
 export interface Restart {

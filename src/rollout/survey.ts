@@ -12,9 +12,9 @@ import { observe } from "../rotation/observe.ts";
 import { type Observed, published, type RotationPorts } from "../rotation/observed.ts";
 import type { ReadableLatest } from "../rotation/state.ts";
 import { readRecord } from "../rotation/record.ts";
-import { resolveDependents, waiverOf } from "./dependents.ts";
-import { groupFacts } from "./evidence.ts";
-import type { Fleet, GroupFacts, Need } from "./state.ts";
+import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
+import { groupFacts } from "../dependents/standing.ts";
+import type { Fleet, GroupFacts, Need } from "../dependents/group-facts.ts";
 
 export interface SurveyPorts extends RotationPorts {
   readonly log: Log;

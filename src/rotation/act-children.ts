@@ -1,6 +1,6 @@
 import type { SecretVersion } from "../azure/key-vault.ts";
 import { Fault } from "../errors.ts";
-import { recordOf, resolveDependents } from "../rollout/dependents.ts";
+import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { textOf } from "./children.ts";
 import { isOpenPublished } from "./next-action.ts";

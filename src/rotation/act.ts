@@ -3,7 +3,7 @@ import type { NewVersion } from "../azure/key-vault.ts";
 import type { Millis } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { recordOf, resolveDependents } from "../rollout/dependents.ts";
+import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { closeChildren, publishChild } from "./act-children.ts";

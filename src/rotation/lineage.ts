@@ -1,5 +1,5 @@
 import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
-import type { Restored } from "../rollout/state.ts";
+import type { Restored } from "../dependents/group-facts.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { readRecord } from "./record.ts";
 

@@ -1,6 +1,6 @@
 import type { SecretVersion } from "../azure/key-vault.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { type Confirmations, lookAtReaders } from "../rollout/dependents.ts";
+import { type Confirmations, lookAtReaders } from "../dependents/dependents.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
 import { claimedId, hold, versionFacts } from "./held.ts";
 import { restoredBy } from "./lineage.ts";

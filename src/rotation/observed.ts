@@ -3,7 +3,7 @@ import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../azure/key
 import type { Clock } from "../clock.ts";
 import { Fault, isFault } from "../errors.ts";
 import type { DerivedPolicy, Policy, SecretPolicy } from "../policy/policy.ts";
-import type { Publication, Restored } from "../rollout/state.ts";
+import type { Publication, Restored } from "../dependents/group-facts.ts";
 import type { Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { readRecord } from "./record.ts";

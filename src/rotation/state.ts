@@ -1,5 +1,5 @@
 import type { Timestamp } from "../clock.ts";
-import type { Restored } from "../rollout/state.ts";
+import type { Restored } from "../dependents/group-facts.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
 import type { VersionRecord } from "./record.ts";
 

@@ -1,5 +1,5 @@
 import type { FaultCode } from "../errors.ts";
-import { resolveDependents, waiverOf } from "../rollout/dependents.ts";
+import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
 import { pendingName, vaultOf } from "./observed.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { held, type Scene } from "./scene.ts";

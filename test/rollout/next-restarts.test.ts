@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { nextRestarts } from "../../src/rollout/next-restarts.ts";
-import type { Fleet, GroupFacts, Need } from "../../src/rollout/state.ts";
+import type { Fleet, GroupFacts, Need } from "../../src/dependents/group-facts.ts";
 
 const rules = { maxUnavailable: 1, settle: 60_000, skew: 5_000, coalesce: 10_000 };
 const publishedAt = 1_000_000;

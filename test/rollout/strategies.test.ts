@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ContainerView } from "../../src/azure/container-instances.ts";
-import { groupFacts } from "../../src/rollout/evidence.ts";
+import { groupFacts } from "../../src/dependents/standing.ts";
 import { nextStep, type RestartView } from "../../src/rollout/strategies.ts";
 import { container, group, publishedAt } from "./views.ts";
 

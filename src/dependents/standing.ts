@@ -1,6 +1,6 @@
 import type { ContainerGroupView, ContainerView } from "../azure/container-instances.ts";
 import type { Millis, Timestamp } from "../clock.ts";
-import type { GroupFacts, Publication, Restored, Standing } from "./state.ts";
+import type { GroupFacts, Publication, Restored, Standing } from "./group-facts.ts";
 
 const ended = new Map<string | undefined, GroupFacts["phase"]>([
   ["Stopped", "stopped"],

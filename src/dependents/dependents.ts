@@ -3,8 +3,8 @@ import type { ContainerGroups, GroupId } from "../azure/container-instances.ts";
 import type { Clock } from "../clock.ts";
 import { isInScope } from "../policy/lookup.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
-import { groupFacts, isConfirmed, standing } from "./evidence.ts";
-import type { Publication } from "./state.ts";
+import { groupFacts, isConfirmed, standing } from "./standing.ts";
+import type { Publication } from "./group-facts.ts";
 
 /** A container group that reads a secret, from the policy's list or found by its tag. */
 export interface Dependent {

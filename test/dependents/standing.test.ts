@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { groupFacts, standing } from "../../src/rollout/evidence.ts";
-import { container, group, publishedAt } from "./views.ts";
+import { groupFacts, standing } from "../../src/dependents/standing.ts";
+import { container, group, publishedAt } from "../rollout/views.ts";
 
 const publication = { publishedAt, restored: undefined };
 const rules = { skew: 5_000, settle: 60_000 };
