@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Fault, isFault } from "../errors.ts";
-import type { DatabaseAddress } from "../providers/database-address.ts";
-import { alphabets, defaultLength, randomText } from "../providers/passwords.ts";
+import type { DatabaseAddress } from "../providers/sql/address.ts";
+import { alphabets, defaultLength, randomText } from "../providers/password/generate.ts";
 import type { SecretValue } from "../secret-value.ts";
 import {
   type Acceptance,

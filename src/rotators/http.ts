@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Fault } from "../errors.ts";
-import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password-rules.ts";
-import { randomText } from "../providers/passwords.ts";
+import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password/rules.ts";
+import { randomText } from "../providers/password/generate.ts";
 import { defineRotator } from "./rotator.ts";
 
 const Url = z.string().max(512).refine(isPlain, {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password-rules.ts";
-import { randomText } from "../providers/passwords.ts";
+import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password/rules.ts";
+import { randomText } from "../providers/password/generate.ts";
 import { SecretValue } from "../secret-value.ts";
 import { defineRotator } from "./rotator.ts";
 

@@ -2,7 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { http } from "../../src/rotators/http.ts";
 import { describeRotator } from "../support/describe-rotator.ts";
 import { type HttpEndpointWithProvider, startHttpEndpoint } from "../support/http-endpoint-provider.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { random } from "../../src/rotators/random.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator } from "../support/describe-rotator.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toFault } from "../../src/errors.ts";
-import { alphabets, cryptoRandomInt, randomText } from "../../src/providers/passwords.ts";
+import { alphabets, cryptoRandomInt, randomText } from "../../src/providers/password/generate.ts";
 import type {
   BoundRotator,
   Credential,

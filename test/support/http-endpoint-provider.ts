@@ -7,7 +7,7 @@ import {
   type EndpointAddress,
   type HttpEndpoint,
   type HttpEndpointSettings,
-} from "../../src/providers/http-endpoint.ts";
+} from "../../src/providers/http/client.ts";
 import { addIdentity } from "../local-azure/resources.ts";
 import { serveHttp } from "../local-azure/serve.ts";
 import { createState, type Identity } from "../local-azure/state.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createConnection } from "mariadb";
-import { nativePasswordHash } from "../../src/providers/mysql-password-hash.ts";
+import { nativePasswordHash } from "../../src/providers/mysql/password-hash.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
 import { findMariaDb, type Programs } from "./programs.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
-import { scramVerifier } from "../../src/providers/scram.ts";
+import { scramVerifier } from "../../src/providers/postgres/scram.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
 import { type Programs, findPostgres } from "./programs.ts";

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
-import { postgresScope } from "../../src/providers/postgres.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { startPostgresLogin } from "../local-azure/postgres-login.ts";
-import { addIdentity } from "../local-azure/resources.ts";
-import { createState } from "../local-azure/state.ts";
-import { createTokenAuthority } from "../local-azure/tokens.ts";
-import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
+import { systemClock } from "../../../src/clock.ts";
+import { postgresScope } from "../../../src/providers/postgres/client.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { startPostgresLogin } from "../../local-azure/postgres-login.ts";
+import { addIdentity } from "../../local-azure/resources.ts";
+import { createState } from "../../local-azure/state.ts";
+import { createTokenAuthority } from "../../local-azure/tokens.ts";
+import { type PostgresWithProvider, startPostgresWithProvider } from "../../support/postgres-provider.ts";
 
 let world: PostgresWithProvider;
 

@@ -7,13 +7,13 @@ import {
   type PipelineResponse,
 } from "@azure/core-rest-pipeline";
 import { z } from "zod";
-import type { Millis } from "../clock.ts";
-import { Fault } from "../errors.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { attribute } from "../telemetry/names.ts";
-import { inSpan } from "../telemetry/span.ts";
-import { discard, readJson } from "./http-endpoint-body.ts";
-import { answerFault, callFault, malformed } from "./http-endpoint-faults.ts";
+import type { Millis } from "../../clock.ts";
+import { Fault } from "../../errors.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { attribute } from "../../telemetry/names.ts";
+import { inSpan } from "../../telemetry/span.ts";
+import { discard, readJson } from "./body.ts";
+import { answerFault, callFault, malformed } from "./faults.ts";
 
 /** An endpoint of the policy. Every call goes to exactly this URL, with a token for exactly this audience. */
 export interface EndpointAddress {

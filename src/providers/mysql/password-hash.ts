@@ -1,6 +1,6 @@
 import { createHash, hash } from "node:crypto";
-import { SecretValue } from "../secret-value.ts";
-import { alphabets, cryptoRandomInt, type RandomInt, randomText } from "./passwords.ts";
+import { SecretValue } from "../../secret-value.ts";
+import { alphabets, cryptoRandomInt, type RandomInt, randomText } from "../password/generate.ts";
 
 /**
  * What MariaDB and MySQL store for a password. It is sent instead of the plain text, because servers write statements to

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SecretValue } from "../../src/secret-value.ts";
-import { type MariaDbWithProvider, startMariaDbWithProvider } from "../support/mariadb-provider.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { type MariaDbWithProvider, startMariaDbWithProvider } from "../../support/mariadb-provider.ts";
 
 let world: MariaDbWithProvider;
 

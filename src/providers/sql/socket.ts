@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
-import type { Millis } from "../clock.ts";
-import { Fault } from "../errors.ts";
-import type { DatabaseAddress } from "./database-address.ts";
+import type { Millis } from "../../clock.ts";
+import { Fault } from "../../errors.ts";
+import type { DatabaseAddress } from "./address.ts";
 
 export interface SessionOptions {
   /** Until the log-in is through. */

@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { type LogIn, type SessionOptions, withSocket } from "./database-socket.ts";
+import { type LogIn, type SessionOptions, withSocket } from "../sql/socket.ts";
 
 /**
  * One connection over verified TLS for the time of `work`. When `signal` aborts or time is up its socket is closed,

@@ -1,7 +1,7 @@
 import { SqlError } from "mariadb";
 import { expect, test } from "vitest";
-import { Fault } from "../../src/errors.ts";
-import { alterRight, isRefusal, mariaDbFault, missingAccount } from "../../src/providers/mariadb-faults.ts";
+import { Fault } from "../../../src/errors.ts";
+import { alterRight, isRefusal, mariaDbFault, missingAccount } from "../../../src/providers/mysql/faults.ts";
 
 const attempt = {
   address: { host: "db.example.org", port: 3306, database: "orders" },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { cachingSha2Hash, nativePasswordHash, shaCrypt } from "../../src/providers/mysql-password-hash.ts";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
-import { SecretValue } from "../../src/secret-value.ts";
+import { cachingSha2Hash, nativePasswordHash, shaCrypt } from "../../../src/providers/mysql/password-hash.ts";
+import { cryptoRandomInt } from "../../../src/providers/password/generate.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
 
 test.each([
   // openssl passwd -5 -salt saltstring 'Hello world!'

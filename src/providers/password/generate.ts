@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
-import { Fault } from "../errors.ts";
-import { SecretValue } from "../secret-value.ts";
+import { Fault } from "../../errors.ts";
+import { SecretValue } from "../../secret-value.ts";
 
 /** A whole number from 0 up to but excluding `below`, evenly distributed. */
 export type RandomInt = (below: number) => number;

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import { Fault } from "../errors.ts";
-import { SecretValue } from "../secret-value.ts";
+import { Fault } from "../../errors.ts";
+import { SecretValue } from "../../secret-value.ts";
 
 const stretch = promisify(pbkdf2);
 

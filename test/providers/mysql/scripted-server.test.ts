@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createMariaDb } from "../../src/providers/mariadb.ts";
-import { shaCrypt } from "../../src/providers/mysql-password-hash.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { type Certificates, createCertificates } from "../local-azure/tls.ts";
-import { type MySqlServer, type MySqlServerOptions, startMySqlServer } from "../support/mysql-server.ts";
+import { createMariaDb } from "../../../src/providers/mysql/client.ts";
+import { shaCrypt } from "../../../src/providers/mysql/password-hash.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { type Certificates, createCertificates } from "../../local-azure/tls.ts";
+import { type MySqlServer, type MySqlServerOptions, startMySqlServer } from "../../support/mysql-server.ts";
 
 /** Azure Database for MySQL, as far as its protocol shows; see mysql-server.ts. */
 let tls: Certificates;

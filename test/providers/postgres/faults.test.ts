@@ -1,7 +1,7 @@
 import { DatabaseError } from "pg";
 import { expect, test } from "vitest";
-import { Fault } from "../../src/errors.ts";
-import { isRefusal, postgresFault } from "../../src/providers/postgres-faults.ts";
+import { Fault } from "../../../src/errors.ts";
+import { isRefusal, postgresFault } from "../../../src/providers/postgres/faults.ts";
 
 const attempt = {
   address: { host: "db.example.org", port: 5432, database: "orders" },

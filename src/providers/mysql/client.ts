@@ -1,11 +1,11 @@
 import { SpanKind } from "@opentelemetry/api";
 import type { Connection } from "mariadb";
 import { z } from "zod";
-import type { SecretValue } from "../secret-value.ts";
-import { attribute } from "../telemetry/names.ts";
-import { inSpan } from "../telemetry/span.ts";
-import type { DatabaseAddress } from "./database-address.ts";
-import { defaultSessionOptions, type SessionOptions } from "./database-socket.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { attribute } from "../../telemetry/names.ts";
+import { inSpan } from "../../telemetry/span.ts";
+import type { DatabaseAddress } from "../sql/address.ts";
+import { defaultSessionOptions, type SessionOptions } from "../sql/socket.ts";
 import {
   type Attempt,
   alterRight,
@@ -16,10 +16,10 @@ import {
   mariaDbFault,
   missingAccount,
   severalAccounts,
-} from "./mariadb-faults.ts";
-import { withSession } from "./mariadb-session.ts";
-import { cachingSha2Hash, nativePasswordHash } from "./mysql-password-hash.ts";
-import { alphabets, cryptoRandomInt, defaultLength, randomText } from "./passwords.ts";
+} from "./faults.ts";
+import { withSession } from "./session.ts";
+import { cachingSha2Hash, nativePasswordHash } from "./password-hash.ts";
+import { alphabets, cryptoRandomInt, defaultLength, randomText } from "../password/generate.ts";
 
 /**
  * MariaDB and MySQL servers, as rotators need them: one wire protocol, two dialects. An account is named without its

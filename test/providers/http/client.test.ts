@@ -1,13 +1,13 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { EndpointSighting } from "../../src/providers/http-endpoint.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { serveHttp } from "../local-azure/serve.ts";
+import type { EndpointSighting } from "../../../src/providers/http/client.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { serveHttp } from "../../local-azure/serve.ts";
 import {
   audience,
   type HttpEndpointWithProvider,
   startHttpEndpoint,
-} from "../support/http-endpoint-provider.ts";
+} from "../../support/http-endpoint-provider.ts";
 
 let endpoint: HttpEndpointWithProvider;
 

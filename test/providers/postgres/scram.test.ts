@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { expect, test } from "vitest";
-import { scramVerifier } from "../../src/providers/scram.ts";
-import { SecretValue } from "../../src/secret-value.ts";
+import { scramVerifier } from "../../../src/providers/postgres/scram.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
 
 /** The example of RFC 7677, section 3. */
 const example = {

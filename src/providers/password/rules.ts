@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { alphabets, defaultLength, entropyBits, leastBits } from "./passwords.ts";
+import { alphabets, defaultLength, entropyBits, leastBits } from "./generate.ts";
 
 const Alphabet = z
   .string()

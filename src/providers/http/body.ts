@@ -1,5 +1,5 @@
 import type { PipelineResponse } from "@azure/core-rest-pipeline";
-import { malformed } from "./http-endpoint-faults.ts";
+import { malformed } from "./faults.ts";
 
 /** Bytes, after decompression. An answer is a handful of short words. */
 const largestBody = 16 * 1024;

@@ -1,13 +1,13 @@
 import { SpanKind } from "@opentelemetry/api";
 import { type Client, escapeIdentifier, escapeLiteral } from "pg";
 import { z } from "zod";
-import type { SecretValue } from "../secret-value.ts";
-import { attribute } from "../telemetry/names.ts";
-import { inSpan } from "../telemetry/span.ts";
-import { type Attempt, alterRight, connectRight, isRefusal, postgresFault } from "./postgres-faults.ts";
-import type { DatabaseAddress } from "./database-address.ts";
-import { defaultSessionOptions, type SessionOptions } from "./database-socket.ts";
-import { withSession } from "./postgres-session.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { attribute } from "../../telemetry/names.ts";
+import { inSpan } from "../../telemetry/span.ts";
+import { type Attempt, alterRight, connectRight, isRefusal, postgresFault } from "./faults.ts";
+import type { DatabaseAddress } from "../sql/address.ts";
+import { defaultSessionOptions, type SessionOptions } from "../sql/socket.ts";
+import { withSession } from "./session.ts";
 import { scramVerifier } from "./scram.ts";
 
 /** PostgreSQL servers, as rotators need them. Every method throws a `Fault` that quotes no value. */

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SecretValue } from "../../src/secret-value.ts";
-import { createCertificates } from "../local-azure/tls.ts";
-import { type PostgresWithProvider, startPostgresWithProvider } from "../support/postgres-provider.ts";
-import { listen, relay } from "../support/sockets.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { createCertificates } from "../../local-azure/tls.ts";
+import { type PostgresWithProvider, startPostgresWithProvider } from "../../support/postgres-provider.ts";
+import { listen, relay } from "../../support/sockets.ts";
 
 let world: PostgresWithProvider;
 

@@ -1,6 +1,6 @@
 import { getCACertificates } from "node:tls";
 import { type Connection, createConnection } from "mariadb";
-import { type LogIn, type SessionOptions, withSocket } from "./database-socket.ts";
+import { type LogIn, type SessionOptions, withSocket } from "../sql/socket.ts";
 
 /** Without a database the session needs no right in any. */
 interface MariaDbLogIn extends LogIn {

@@ -6,7 +6,7 @@ import {
   defaultLength,
   entropyBits,
   randomText,
-} from "../../src/providers/passwords.ts";
+} from "../../../src/providers/password/generate.ts";
 
 const { unreserved, alphanumeric, hex } = alphabets;
 

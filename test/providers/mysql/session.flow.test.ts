@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { type Connection, createConnection } from "mariadb";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SecretValue } from "../../src/secret-value.ts";
-import { createCertificates } from "../local-azure/tls.ts";
-import { type MariaDbWithProvider, startMariaDbWithProvider } from "../support/mariadb-provider.ts";
-import { listen, relay } from "../support/sockets.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { createCertificates } from "../../local-azure/tls.ts";
+import { type MariaDbWithProvider, startMariaDbWithProvider } from "../../support/mariadb-provider.ts";
+import { listen, relay } from "../../support/sockets.ts";
 
 let world: MariaDbWithProvider;
 

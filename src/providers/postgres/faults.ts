@@ -1,7 +1,7 @@
 import { DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
-import { Fault, type FaultCode } from "../errors.ts";
-import { connectionFault, offersNoTls } from "./connection-fault.ts";
-import type { DatabaseAddress } from "./database-address.ts";
+import { Fault, type FaultCode } from "../../errors.ts";
+import { connectionFault, offersNoTls } from "../sql/connection-fault.ts";
+import type { DatabaseAddress } from "../sql/address.ts";
 
 /** What was being done, for the message. */
 export interface Attempt {
