@@ -14,7 +14,7 @@ import {
 import { groupFacts } from "../src/dependents/standing.ts";
 import { gatesFor } from "../src/dependents/gating.ts";
 import type { Restart } from "../src/rollout/next-restarts.ts";
-import { nextStep } from "../src/rollout/strategies.ts";
+import { nextStep } from "../src/rollout/next-step.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ContainerView } from "../../src/azure/container-instances.ts";
 import { groupFacts } from "../../src/dependents/standing.ts";
-import { nextStep, type RestartView } from "../../src/rollout/strategies.ts";
+import { nextStep, type RestartView } from "../../src/rollout/next-step.ts";
 import { container, group, publishedAt } from "./views.ts";
 
 const rules = { settle: 60_000, deadline: 600_000 };
