@@ -13,7 +13,7 @@ import { type Act, act } from "../src/rotation/act.ts";
 import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
 import { recordStep } from "../src/rotation/record-step.ts";
 import { describeAction, rotationOf } from "../src/rotation/describe.ts";
-import { lookAndDecide } from "../src/rotation/decide.ts";
+import { lookAndDecide } from "../src/rotation/reconcile.ts";
 import type { Action } from "../src/rotation/action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/observed.ts";
 import type { Request } from "../src/rotation/state.ts";

@@ -5,7 +5,7 @@ import type { Log } from "../log.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { isLeaked } from "../rotation/after-publish.ts";
 import { lookAtChildren } from "../rotation/children.ts";
-import { lookAndDecide } from "../rotation/decide.ts";
+import { lookAndDecide } from "../rotation/reconcile.ts";
 import { behind } from "../rotation/next-child.ts";
 import { isOpenPublished } from "../rotation/next-action.ts";
 import { observe } from "../rotation/observe.ts";

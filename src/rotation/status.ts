@@ -3,7 +3,7 @@ import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { describeAction } from "./describe.ts";
 import { lookAtChildren } from "./children.ts";
-import { lookAndDecide } from "./decide.ts";
+import { lookAndDecide } from "./reconcile.ts";
 import type { Action } from "./action.ts";
 import { dueAt } from "./due.ts";
 import type { Child, Observed, RotationPorts } from "./observed.ts";

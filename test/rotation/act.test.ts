@@ -4,7 +4,7 @@ import { postgresRole } from "../crash/scenarios/log-ins.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { type Act, act } from "../../src/rotation/act.ts";
 import type { Action } from "../../src/rotation/action.ts";
-import { lookAndDecide } from "../../src/rotation/decide.ts";
+import { lookAndDecide } from "../../src/rotation/reconcile.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 
 const { signal } = new AbortController();
