@@ -4,7 +4,7 @@ import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { textOf } from "./children.ts";
 import { isOpenPublished } from "./next-action.ts";
-import { type Child, vaultOf } from "./observed.ts";
+import { type Child, vaultOf } from "./model/snapshot.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { held, type Scene } from "./scene.ts";
 

@@ -7,7 +7,7 @@ import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { Credential } from "../rotators/rotator.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { closeChildren, publishChild } from "./act-children.ts";
-import type { Action } from "./action.ts";
+import type { Action } from "./model/action.ts";
 import {
   type Observed,
   type RotationPorts,
@@ -16,7 +16,7 @@ import {
   pendingName,
   rotatorContext,
   vaultOf,
-} from "./observed.ts";
+} from "./model/snapshot.ts";
 import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { credentialOf, held, type Scene, textIn } from "./scene.ts";
 import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./write-record.ts";

@@ -4,11 +4,18 @@ import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
 import { render } from "../rotators/secret-text.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { lineageOf, restoredBy } from "./lineage.ts";
-import { dueAt } from "./due.ts";
-import { type Child, type Held, type Observed, type RotationPorts, readable, vaultOf } from "./observed.ts";
+import { dueAt } from "./model/due.ts";
+import {
+  type Child,
+  type Held,
+  type Observed,
+  type RotationPorts,
+  readable,
+  vaultOf,
+} from "./model/snapshot.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
-import type { ChildFacts } from "./state.ts";
+import type { ChildFacts } from "./model/observation.ts";
 
 /**
  * The text that follows from one version of the secret it is derived from: computed again, it is the same, which is how

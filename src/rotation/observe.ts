@@ -15,11 +15,11 @@ import {
   type RotationPorts,
   rotatorContext,
   vaultOf,
-} from "./observed.ts";
+} from "./model/snapshot.ts";
 import { factsOf, lookBack, type Past } from "./past.ts";
 import { readRecord } from "./record.ts";
 import { rotationId } from "./rotation-id.ts";
-import type { Latest, Observation, Pending, ProviderFacts, Request } from "./state.ts";
+import type { Latest, Observation, Pending, ProviderFacts, Request } from "./model/observation.ts";
 
 const places = ["latest", "pending", "replaced", "overtaken"] as const;
 type Place = (typeof places)[number];

@@ -1,10 +1,10 @@
 import type { SecretPolicy } from "../policy/policy.ts";
-import type { Action } from "./action.ts";
+import type { Action } from "./model/action.ts";
 import { lookAtChildren } from "./children.ts";
 import { nextAction } from "./next-action.ts";
 import { lookAtDependents, lookAtProvider, observe } from "./observe.ts";
-import type { Observed, RotationPorts } from "./observed.ts";
-import type { Request } from "./state.ts";
+import type { Observed, RotationPorts } from "./model/snapshot.ts";
+import type { Request } from "./model/observation.ts";
 
 const looks = { provider: lookAtProvider, children: lookAtChildren, dependents: lookAtDependents };
 

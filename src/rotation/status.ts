@@ -4,10 +4,10 @@ import type { SecretPolicy } from "../policy/policy.ts";
 import { describeAction } from "./describe.ts";
 import { lookAtChildren } from "./children.ts";
 import { lookAndDecide } from "./reconcile.ts";
-import type { Action } from "./action.ts";
-import { dueAt } from "./due.ts";
-import type { Child, Observed, RotationPorts } from "./observed.ts";
-import type { ChildFacts } from "./state.ts";
+import type { Action } from "./model/action.ts";
+import { dueAt } from "./model/due.ts";
+import type { Child, Observed, RotationPorts } from "./model/snapshot.ts";
+import type { ChildFacts } from "./model/observation.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */
 export interface SecretStatus {

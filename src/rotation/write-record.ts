@@ -1,6 +1,6 @@
 import type { FaultCode } from "../errors.ts";
 import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
-import { pendingName, vaultOf } from "./observed.ts";
+import { pendingName, vaultOf } from "./model/snapshot.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "./record.ts";
 import { held, type Scene } from "./scene.ts";
 

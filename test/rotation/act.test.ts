@@ -3,7 +3,7 @@ import { day } from "./rules.ts";
 import { postgresRole } from "../crash/scenarios/log-ins.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { type Act, act } from "../../src/rotation/act.ts";
-import type { Action } from "../../src/rotation/action.ts";
+import type { Action } from "../../src/rotation/model/action.ts";
 import { lookAndDecide } from "../../src/rotation/reconcile.ts";
 import { readRecord } from "../../src/rotation/record.ts";
 

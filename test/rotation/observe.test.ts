@@ -3,7 +3,7 @@ import type { ContainerGroups } from "../../src/azure/container-instances.ts";
 import type { StoredSecret } from "../../src/azure/key-vault.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
 import { lookAtDependents, lookAtProvider, observe } from "../../src/rotation/observe.ts";
-import type { Child, Observed, RotationPorts } from "../../src/rotation/observed.ts";
+import type { Child, Observed, RotationPorts } from "../../src/rotation/model/snapshot.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { azureKey } from "../crash/scenarios/azure-key.ts";
 import { createWorld } from "../crash/world.ts";

@@ -1,4 +1,4 @@
-import type { Rules } from "../../src/rotation/action.ts";
+import type { Rules } from "../../src/rotation/model/action.ts";
 import type { BoundRotator } from "../../src/rotators/rotator.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 

@@ -1,13 +1,13 @@
-import type { ContainerGroups } from "../azure/container-instances.ts";
-import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../azure/key-vault.ts";
-import type { Clock } from "../clock.ts";
-import { Fault, isFault } from "../errors.ts";
-import type { DerivedPolicy, Policy, SecretPolicy } from "../policy/policy.ts";
-import type { Publication, Restored } from "../dependents/group-facts.ts";
-import type { Credential, Providers, RotatorContext } from "../rotators/rotator.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { readRecord } from "./record.ts";
-import type { ChildFacts, Observation } from "./state.ts";
+import type { ContainerGroups } from "../../azure/container-instances.ts";
+import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../../azure/key-vault.ts";
+import type { Clock } from "../../clock.ts";
+import { Fault, isFault } from "../../errors.ts";
+import type { DerivedPolicy, Policy, SecretPolicy } from "../../policy/policy.ts";
+import type { Publication, Restored } from "../../dependents/group-facts.ts";
+import type { Credential, Providers, RotatorContext } from "../../rotators/rotator.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { readRecord } from "../record.ts";
+import type { ChildFacts, Observation } from "./observation.ts";
 
 /** What looking and acting need; built in `src/main.ts`. */
 export interface RotationPorts {

@@ -1,4 +1,4 @@
-import type { Timestamp } from "../clock.ts";
+import type { Timestamp } from "../../clock.ts";
 import type { Rules } from "./action.ts";
 
 /** When this version should be replaced: `rotateBefore` its expiry, or its age if it has none. */
