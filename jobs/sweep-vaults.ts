@@ -6,7 +6,7 @@ import type { Log } from "../src/log.ts";
 import type { Policy, SecretPolicy } from "../src/policy/policy.ts";
 import { type JobDefinition, SweepVaults } from "../src/queue/contracts.ts";
 import { dueAt } from "../src/rotation/model/due.ts";
-import { readRecord } from "../src/rotation/record.ts";
+import { readRecord } from "../src/rotation/record/tags.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueLook } from "./rotate-secret.ts";
 

@@ -11,7 +11,7 @@ import { isOpenPublished } from "../rotation/next-action.ts";
 import { observe } from "../rotation/observe.ts";
 import { type Observed, published, type RotationPorts } from "../rotation/model/snapshot.ts";
 import type { ReadableLatest } from "../rotation/model/observation.ts";
-import { readRecord } from "../rotation/record.ts";
+import { readRecord } from "../rotation/record/tags.ts";
 import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
 import { groupFacts } from "../dependents/standing.ts";
 import type { Fleet, GroupFacts, Need } from "../dependents/group-facts.ts";

@@ -5,7 +5,7 @@ import type { SecretValue } from "../secret-value.ts";
 import { textOf } from "./children.ts";
 import { isOpenPublished } from "./next-action.ts";
 import { type Child, vaultOf } from "./model/snapshot.ts";
-import { readRecord, writeRecord } from "./record.ts";
+import { readRecord, writeRecord } from "./record/tags.ts";
 import { held, type Scene } from "./scene.ts";
 
 /** Builds one derived secret from the latest version of its parent, in one write. */

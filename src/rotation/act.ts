@@ -17,7 +17,7 @@ import {
   rotatorContext,
   vaultOf,
 } from "./model/snapshot.ts";
-import { readRecord, type VersionRecord, writeRecord } from "./record.ts";
+import { readRecord, type VersionRecord, writeRecord } from "./record/tags.ts";
 import { credentialOf, held, type Scene, textIn } from "./scene.ts";
 import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./write-record.ts";
 import { render } from "../rotators/secret-text.ts";

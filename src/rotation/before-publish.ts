@@ -3,7 +3,7 @@ import { isKnown } from "./known-credential.ts";
 import { setBack } from "./follow-foreign.ts";
 import { oddChild, rebuild } from "./next-child.ts";
 import { dueAt } from "./model/due.ts";
-import type { VersionRecord } from "./record.ts";
+import type { VersionRecord } from "./record/tags.ts";
 import type { Observation, Pending, ReadableLatest } from "./model/observation.ts";
 
 /** How long to leave readers alone that are not up: the longer they are, the longer. */

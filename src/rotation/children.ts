@@ -3,7 +3,7 @@ import type { Timestamp } from "../clock.ts";
 import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
 import { render } from "../rotators/secret-text.ts";
 import type { SecretValue } from "../secret-value.ts";
-import { lineageOf, restoredBy } from "./lineage.ts";
+import { lineageOf, restoredBy } from "./record/lineage.ts";
 import { dueAt } from "./model/due.ts";
 import {
   type Child,
@@ -13,8 +13,8 @@ import {
   readable,
   vaultOf,
 } from "./model/snapshot.ts";
-import { readRecord } from "./record.ts";
-import { rotationId } from "./rotation-id.ts";
+import { readRecord } from "./record/tags.ts";
+import { rotationId } from "./record/rotation-id.ts";
 import type { ChildFacts } from "./model/observation.ts";
 
 /**

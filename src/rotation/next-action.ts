@@ -5,7 +5,7 @@ import { dueAt } from "./model/due.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
 import { isKnown, isNamed } from "./known-credential.ts";
 import { behind, oddChild } from "./next-child.ts";
-import type { Hold } from "./record.ts";
+import type { Hold } from "./record/tags.ts";
 import type { Observation, ReadableLatest, Request } from "./model/observation.ts";
 
 /**

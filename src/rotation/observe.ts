@@ -3,7 +3,7 @@ import type { SecretPolicy } from "../policy/policy.ts";
 import { type Confirmations, lookAtReaders } from "../dependents/dependents.ts";
 import type { Acceptance } from "../rotators/rotator.ts";
 import { claimedId, hold, versionFacts } from "./held.ts";
-import { restoredBy } from "./lineage.ts";
+import { restoredBy } from "./record/lineage.ts";
 import {
   type Held,
   labelOf,
@@ -17,8 +17,8 @@ import {
   vaultOf,
 } from "./model/snapshot.ts";
 import { factsOf, lookBack, type Past } from "./past.ts";
-import { readRecord } from "./record.ts";
-import { rotationId } from "./rotation-id.ts";
+import { readRecord } from "./record/tags.ts";
+import { rotationId } from "./record/rotation-id.ts";
 import type { Latest, Observation, Pending, ProviderFacts, Request } from "./model/observation.ts";
 
 const places = ["latest", "pending", "replaced", "overtaken"] as const;

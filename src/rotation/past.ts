@@ -1,10 +1,10 @@
 import type { KeyVault, SecretVersion } from "../azure/key-vault.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import { hold, versionFacts } from "./held.ts";
-import { overtakenBy, provenLineage } from "./lineage.ts";
+import { overtakenBy, provenLineage } from "./record/lineage.ts";
 import { type Held, readable } from "./model/snapshot.ts";
-import { readRecord } from "./record.ts";
-import { rotationId } from "./rotation-id.ts";
+import { readRecord } from "./record/tags.ts";
+import { rotationId } from "./record/rotation-id.ts";
 import type { VersionFacts } from "./model/observation.ts";
 
 /** An older version that matters still, and its value as long as that can be read. */

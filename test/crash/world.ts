@@ -1,5 +1,5 @@
 import { createLog, type Log } from "../../src/log.ts";
-import { readRecord } from "../../src/rotation/record.ts";
+import { readRecord } from "../../src/rotation/record/tags.ts";
 import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
 import { broken } from "./monitor.ts";
 import { isAccepted, latest, type Snapshot } from "./snapshot.ts";

@@ -2,7 +2,7 @@ import type { ContainerGroups, ContainerGroupView } from "../../src/azure/contai
 import type { KeyVault, SecretListing, SecretVersion, StoredSecret } from "../../src/azure/key-vault.ts";
 import { Fault } from "../../src/errors.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
-import { rotationId } from "../../src/rotation/rotation-id.ts";
+import { rotationId } from "../../src/rotation/record/rotation-id.ts";
 import type { SurveyPorts } from "../../src/rollout/survey.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { load, policyText, vaultId } from "../policy/fixtures.ts";

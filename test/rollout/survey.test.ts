@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SecretPolicy } from "../../src/policy/policy.ts";
-import { rotationId } from "../../src/rotation/rotation-id.ts";
+import { rotationId } from "../../src/rotation/record/rotation-id.ts";
 import { survey } from "../../src/rollout/survey.ts";
 import { Fault } from "../../src/errors.ts";
 import { nextRestarts } from "../../src/rollout/next-restarts.ts";

@@ -5,7 +5,7 @@ import { createWorld, type World } from "../crash/world.ts";
 import { type Act, act } from "../../src/rotation/act.ts";
 import type { Action } from "../../src/rotation/model/action.ts";
 import { lookAndDecide } from "../../src/rotation/reconcile.ts";
-import { readRecord } from "../../src/rotation/record.ts";
+import { readRecord } from "../../src/rotation/record/tags.ts";
 
 const { signal } = new AbortController();
 const byHand = "postgresql://orders_a:by-hand@orders.postgres.database.azure.com:5432/orders";

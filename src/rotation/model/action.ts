@@ -1,7 +1,7 @@
 import type { Millis, Timestamp } from "../../clock.ts";
 import type { FaultCode } from "../../errors.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import type { Mode } from "../record.ts";
+import type { Mode } from "../record/tags.ts";
 import type { Observation } from "./observation.ts";
 
 /** One step, what still has to be looked at, when to look again, or who has to decide. */

@@ -1,7 +1,7 @@
 import type { Timestamp } from "../../clock.ts";
 import type { Restored } from "../../dependents/group-facts.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
-import type { VersionRecord } from "../record.ts";
+import type { VersionRecord } from "../record/tags.ts";
 
 /**
  * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and

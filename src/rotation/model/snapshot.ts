@@ -6,7 +6,7 @@ import type { DerivedPolicy, Policy, SecretPolicy } from "../../policy/policy.ts
 import type { Publication, Restored } from "../../dependents/group-facts.ts";
 import type { Credential, Providers, RotatorContext } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
-import { readRecord } from "../record.ts";
+import { readRecord } from "../record/tags.ts";
 import type { ChildFacts, Observation } from "./observation.ts";
 
 /** What looking and acting need; built in `src/main.ts`. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Timestamp } from "../clock.ts";
+import type { Timestamp } from "../../clock.ts";
 
 /** What keyturn writes on versions of a secret. Tags can be read by anyone with list permission: ids and times only. */
 export const tag = {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { lineageOf, provenLineage } from "../../src/rotation/lineage.ts";
-import { readRecord, writeRecord } from "../../src/rotation/record.ts";
-import { rotationId } from "../../src/rotation/rotation-id.ts";
-import { SecretValue } from "../../src/secret-value.ts";
+import { lineageOf, provenLineage } from "../../../src/rotation/record/lineage.ts";
+import { readRecord, writeRecord } from "../../../src/rotation/record/tags.ts";
+import { rotationId } from "../../../src/rotation/record/rotation-id.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
 
 const vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/prod-kv";
 const ids = { a: "a".repeat(32), b: "b".repeat(32), c: "c".repeat(32) };

@@ -1,7 +1,7 @@
-import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
-import type { Restored } from "../dependents/group-facts.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { readRecord } from "./record.ts";
+import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
+import type { Restored } from "../../dependents/group-facts.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { readRecord } from "./tags.ts";
 
 export interface Lineage {
   readonly lineage: "ours" | "foreign";
