@@ -2,7 +2,7 @@ import type { SecretVersion } from "../azure/key-vault.ts";
 import { Fault } from "../errors.ts";
 import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { SecretValue } from "../secret-value.ts";
-import { textOf } from "./children.ts";
+import { textOf } from "./observe/derived.ts";
 import { isOpenPublished } from "./next-action.ts";
 import { type Child, vaultOf } from "./model/snapshot.ts";
 import { readRecord, writeRecord } from "./record/tags.ts";

@@ -1,10 +1,10 @@
-import type { SecretVersion, StoredSecret } from "../azure/key-vault.ts";
-import type { Timestamp } from "../clock.ts";
-import type { DerivedPolicy, SecretPolicy } from "../policy/policy.ts";
-import { render } from "../rotators/secret-text.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { lineageOf, restoredBy } from "./record/lineage.ts";
-import { dueAt } from "./model/due.ts";
+import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
+import type { Timestamp } from "../../clock.ts";
+import type { DerivedPolicy, SecretPolicy } from "../../policy/policy.ts";
+import { render } from "../../rotators/secret-text.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { lineageOf, restoredBy } from "../record/lineage.ts";
+import { dueAt } from "../model/due.ts";
 import {
   type Child,
   type Held,
@@ -12,10 +12,10 @@ import {
   type RotationPorts,
   readable,
   vaultOf,
-} from "./model/snapshot.ts";
-import { readRecord } from "./record/tags.ts";
-import { rotationId } from "./record/rotation-id.ts";
-import type { ChildFacts } from "./model/observation.ts";
+} from "../model/snapshot.ts";
+import { readRecord } from "../record/tags.ts";
+import { rotationId } from "../record/rotation-id.ts";
+import type { ChildFacts } from "../model/observation.ts";
 
 /**
  * The text that follows from one version of the secret it is derived from: computed again, it is the same, which is how

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
-import type { ContainerGroups } from "../../src/azure/container-instances.ts";
-import type { StoredSecret } from "../../src/azure/key-vault.ts";
-import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
-import { lookAtDependents, lookAtProvider, observe } from "../../src/rotation/observe.ts";
-import type { Child, Observed, RotationPorts } from "../../src/rotation/model/snapshot.ts";
-import { SecretValue } from "../../src/secret-value.ts";
-import { azureKey } from "../crash/scenarios/azure-key.ts";
-import { createWorld } from "../crash/world.ts";
-import { groupId, load, policyText } from "../policy/fixtures.ts";
-import { providersWith } from "../support/providers.ts";
-import { createVirtualClock } from "../support/virtual-clock.ts";
+import type { ContainerGroups } from "../../../src/azure/container-instances.ts";
+import type { StoredSecret } from "../../../src/azure/key-vault.ts";
+import type { Policy, SecretPolicy } from "../../../src/policy/policy.ts";
+import { lookAtDependents, lookAtProvider, observe } from "../../../src/rotation/observe/secret.ts";
+import type { Child, Observed, RotationPorts } from "../../../src/rotation/model/snapshot.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
+import { azureKey } from "../../crash/scenarios/azure-key.ts";
+import { createWorld } from "../../crash/world.ts";
+import { groupId, load, policyText } from "../../policy/fixtures.ts";
+import { providersWith } from "../../support/providers.ts";
+import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 const { signal } = new AbortController();
 

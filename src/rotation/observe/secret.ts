@@ -1,9 +1,9 @@
-import type { SecretVersion } from "../azure/key-vault.ts";
-import type { SecretPolicy } from "../policy/policy.ts";
-import { type Confirmations, lookAtReaders } from "../dependents/dependents.ts";
-import type { Acceptance } from "../rotators/rotator.ts";
-import { claimedId, hold, versionFacts } from "./held.ts";
-import { restoredBy } from "./record/lineage.ts";
+import type { SecretVersion } from "../../azure/key-vault.ts";
+import type { SecretPolicy } from "../../policy/policy.ts";
+import { type Confirmations, lookAtReaders } from "../../dependents/dependents.ts";
+import type { Acceptance } from "../../rotators/rotator.ts";
+import { claimedId, hold, versionFacts } from "./credential.ts";
+import { restoredBy } from "../record/lineage.ts";
 import {
   type Held,
   labelOf,
@@ -15,11 +15,11 @@ import {
   type RotationPorts,
   rotatorContext,
   vaultOf,
-} from "./model/snapshot.ts";
-import { factsOf, lookBack, type Past } from "./past.ts";
-import { readRecord } from "./record/tags.ts";
-import { rotationId } from "./record/rotation-id.ts";
-import type { Latest, Observation, Pending, ProviderFacts, Request } from "./model/observation.ts";
+} from "../model/snapshot.ts";
+import { factsOf, lookBack, type Past } from "./history.ts";
+import { readRecord } from "../record/tags.ts";
+import { rotationId } from "../record/rotation-id.ts";
+import type { Latest, Observation, Pending, ProviderFacts, Request } from "../model/observation.ts";
 
 const places = ["latest", "pending", "replaced", "overtaken"] as const;
 type Place = (typeof places)[number];
