@@ -3,7 +3,7 @@ import { Fault } from "../errors.ts";
 import { recordOf, resolveDependents } from "../dependents/dependents.ts";
 import type { SecretValue } from "../secret-value.ts";
 import { textOf } from "./observe/derived.ts";
-import { isOpenPublished } from "./next-action.ts";
+import { isOpenPublished } from "./decide/next-action.ts";
 import { type Child, vaultOf } from "./model/snapshot.ts";
 import { readRecord, writeRecord } from "./record/tags.ts";
 import { held, type Scene } from "./scene.ts";

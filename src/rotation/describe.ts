@@ -1,5 +1,5 @@
 import type { Action } from "./model/action.ts";
-import { isOpenPublished } from "./next-action.ts";
+import { isOpenPublished } from "./decide/next-action.ts";
 import type { Observation } from "./model/observation.ts";
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;

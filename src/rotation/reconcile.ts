@@ -1,7 +1,7 @@
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { Action } from "./model/action.ts";
 import { lookAtChildren } from "./observe/derived.ts";
-import { nextAction } from "./next-action.ts";
+import { nextAction } from "./decide/next-action.ts";
 import { lookAtDependents, lookAtProvider, observe } from "./observe/secret.ts";
 import type { Observed, RotationPorts } from "./model/snapshot.ts";
 import type { Request } from "./model/observation.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { day } from "./rules.ts";
+import { day } from "./decide/rules.ts";
 import { postgresRole } from "../crash/scenarios/log-ins.ts";
 import { createWorld, type World } from "../crash/world.ts";
 import { type Act, act } from "../../src/rotation/act.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { nextAction } from "../../src/rotation/next-action.ts";
-import type { Observation, ReadableLatest } from "../../src/rotation/model/observation.ts";
+import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import type { Observation, ReadableLatest } from "../../../src/rotation/model/observation.ts";
 import {
   confirmed,
   dual,

@@ -1,4 +1,4 @@
-import type { Observation, ProviderFacts, ReadableLatest } from "../../src/rotation/model/observation.ts";
+import type { Observation, ProviderFacts, ReadableLatest } from "../../../src/rotation/model/observation.ts";
 import { aRule, day, hour } from "./rules.ts";
 
 export const now = Date.UTC(2026, 10, 21);

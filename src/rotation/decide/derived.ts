@@ -1,5 +1,5 @@
-import { type Action, type Rules, stop } from "./model/action.ts";
-import type { ChildFacts, Observation } from "./model/observation.ts";
+import { type Action, type Rules, stop } from "../model/action.ts";
+import type { ChildFacts, Observation } from "../model/observation.ts";
 
 /** The first derived secret that does not hold what follows from latest; parents come before their children. */
 export function behind({ children }: Observation): ChildFacts | undefined {

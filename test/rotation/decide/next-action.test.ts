@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nextAction } from "../../src/rotation/next-action.ts";
-import type { ChildFacts, Observation } from "../../src/rotation/model/observation.ts";
+import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import type { ChildFacts, Observation } from "../../../src/rotation/model/observation.ts";
 import {
   confirmed,
   dual,

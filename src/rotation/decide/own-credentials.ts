@@ -1,4 +1,4 @@
-import { type Action, type Rules, stop } from "./model/action.ts";
+import { type Action, type Rules, stop } from "../model/action.ts";
 
 /** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
 export function isNamed({ rotator }: Rules): boolean {

@@ -1,8 +1,8 @@
-import type { Timestamp } from "../clock.ts";
-import { type Action, pause, type Rules, stop } from "./model/action.ts";
-import { isKnown, isNamed, whichOne } from "./known-credential.ts";
-import { oddChild, rebuild } from "./next-child.ts";
-import type { Observation, ReadableLatest } from "./model/observation.ts";
+import type { Timestamp } from "../../clock.ts";
+import { type Action, pause, type Rules, stop } from "../model/action.ts";
+import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
+import { oddChild, rebuild } from "./derived.ts";
+import type { Observation, ReadableLatest } from "../model/observation.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
 export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {

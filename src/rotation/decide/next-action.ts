@@ -1,12 +1,12 @@
-import { type Action, pause, type Rules, stop } from "./model/action.ts";
+import { type Action, pause, type Rules, stop } from "../model/action.ts";
 import { afterPublish, isLate, isLeaked, rollBack } from "./after-publish.ts";
 import { beforePublish, discard, standDown } from "./before-publish.ts";
-import { dueAt } from "./model/due.ts";
-import { followLatest, isUnfinished, standsAgainst } from "./follow-foreign.ts";
-import { isKnown, isNamed } from "./known-credential.ts";
-import { behind, oddChild } from "./next-child.ts";
-import type { Hold } from "./record/tags.ts";
-import type { Observation, ReadableLatest, Request } from "./model/observation.ts";
+import { dueAt } from "../model/due.ts";
+import { followLatest, isUnfinished, standsAgainst } from "./foreign-version.ts";
+import { isKnown, isNamed } from "./own-credentials.ts";
+import { behind, oddChild } from "./derived.ts";
+import type { Hold } from "../record/tags.ts";
+import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
 
 /**
  * Decides the next step of one secret's rotation from what can be seen. Pure and total: same facts, same action, and

@@ -1,6 +1,6 @@
-import type { Rules } from "../../src/rotation/model/action.ts";
-import type { BoundRotator } from "../../src/rotators/rotator.ts";
-import { SecretValue } from "../../src/secret-value.ts";
+import type { Rules } from "../../../src/rotation/model/action.ts";
+import type { BoundRotator } from "../../../src/rotators/rotator.ts";
+import { SecretValue } from "../../../src/secret-value.ts";
 
 export const hour = 3_600_000;
 export const day = 24 * hour;
