@@ -9,8 +9,8 @@ import {
   type Outcome,
   RotateSecret,
 } from "../src/queue/contracts.ts";
-import { type Act, act } from "../src/rotation/act.ts";
-import { countFailure, countRefusal } from "../src/rotation/write-record.ts";
+import { type Act, act } from "../src/rotation/act/act.ts";
+import { countFailure, countRefusal } from "../src/rotation/act/record.ts";
 import { recordStep } from "../src/rotation/record-step.ts";
 import { describeAction, rotationOf } from "../src/rotation/describe.ts";
 import { lookAndDecide } from "../src/rotation/reconcile.ts";

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { day } from "./decide/rules.ts";
-import { postgresRole } from "../crash/scenarios/log-ins.ts";
-import { createWorld, type World } from "../crash/world.ts";
-import { type Act, act } from "../../src/rotation/act.ts";
-import type { Action } from "../../src/rotation/model/action.ts";
-import { lookAndDecide } from "../../src/rotation/reconcile.ts";
-import { readRecord } from "../../src/rotation/record/tags.ts";
+import { day } from "../decide/rules.ts";
+import { postgresRole } from "../../crash/scenarios/log-ins.ts";
+import { createWorld, type World } from "../../crash/world.ts";
+import { type Act, act } from "../../../src/rotation/act/act.ts";
+import type { Action } from "../../../src/rotation/model/action.ts";
+import { lookAndDecide } from "../../../src/rotation/reconcile.ts";
+import { readRecord } from "../../../src/rotation/record/tags.ts";
 
 const { signal } = new AbortController();
 const byHand = "postgresql://orders_a:by-hand@orders.postgres.database.azure.com:5432/orders";

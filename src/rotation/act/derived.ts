@@ -1,11 +1,11 @@
-import type { SecretVersion } from "../azure/key-vault.ts";
-import { Fault } from "../errors.ts";
-import { recordOf, resolveDependents } from "../dependents/dependents.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { textOf } from "./observe/derived.ts";
-import { isOpenPublished } from "./decide/next-action.ts";
-import { type Child, vaultOf } from "./model/snapshot.ts";
-import { readRecord, writeRecord } from "./record/tags.ts";
+import type { SecretVersion } from "../../azure/key-vault.ts";
+import { Fault } from "../../errors.ts";
+import { recordOf, resolveDependents } from "../../dependents/dependents.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { textOf } from "../observe/derived.ts";
+import { isOpenPublished } from "../decide/next-action.ts";
+import { type Child, vaultOf } from "../model/snapshot.ts";
+import { readRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";
 
 /** Builds one derived secret from the latest version of its parent, in one write. */

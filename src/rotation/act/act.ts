@@ -1,13 +1,13 @@
 import { randomInt } from "node:crypto";
-import type { NewVersion } from "../azure/key-vault.ts";
-import type { Millis } from "../clock.ts";
-import { Fault } from "../errors.ts";
-import type { SecretPolicy } from "../policy/policy.ts";
-import { recordOf, resolveDependents } from "../dependents/dependents.ts";
-import type { Credential } from "../rotators/rotator.ts";
-import type { SecretValue } from "../secret-value.ts";
-import { closeChildren, publishChild } from "./act-children.ts";
-import type { Action } from "./model/action.ts";
+import type { NewVersion } from "../../azure/key-vault.ts";
+import type { Millis } from "../../clock.ts";
+import { Fault } from "../../errors.ts";
+import type { SecretPolicy } from "../../policy/policy.ts";
+import { recordOf, resolveDependents } from "../../dependents/dependents.ts";
+import type { Credential } from "../../rotators/rotator.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import { closeChildren, publishChild } from "./derived.ts";
+import type { Action } from "../model/action.ts";
 import {
   type Observed,
   type RotationPorts,
@@ -16,11 +16,11 @@ import {
   pendingName,
   rotatorContext,
   vaultOf,
-} from "./model/snapshot.ts";
-import { readRecord, type VersionRecord, writeRecord } from "./record/tags.ts";
+} from "../model/snapshot.ts";
+import { readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { credentialOf, held, type Scene, textIn } from "./scene.ts";
-import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./write-record.ts";
-import { render } from "../rotators/secret-text.ts";
+import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./record.ts";
+import { render } from "../../rotators/secret-text.ts";
 
 /** The actions that change something. The others tell the job when to look again. */
 export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;

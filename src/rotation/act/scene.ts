@@ -1,8 +1,8 @@
-import { Fault } from "../errors.ts";
-import type { SecretPolicy } from "../policy/policy.ts";
-import type { Credential } from "../rotators/rotator.ts";
-import type { SecretValue } from "../secret-value.ts";
-import type { Held, Observed, RotationPorts } from "./model/snapshot.ts";
+import { Fault } from "../../errors.ts";
+import type { SecretPolicy } from "../../policy/policy.ts";
+import type { Credential } from "../../rotators/rotator.ts";
+import type { SecretValue } from "../../secret-value.ts";
+import type { Held, Observed, RotationPorts } from "../model/snapshot.ts";
 
 /** What one act works on. */
 export interface Scene {

@@ -1,7 +1,7 @@
-import type { FaultCode } from "../errors.ts";
-import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
-import { pendingName, vaultOf } from "./model/snapshot.ts";
-import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "./record/tags.ts";
+import type { FaultCode } from "../../errors.ts";
+import { resolveDependents, waiverOf } from "../../dependents/dependents.ts";
+import { pendingName, vaultOf } from "../model/snapshot.ts";
+import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";
 
 /** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
