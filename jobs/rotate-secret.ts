@@ -11,8 +11,8 @@ import {
 } from "../src/queue/contracts.ts";
 import { type Act, act } from "../src/rotation/act/act.ts";
 import { countFailure, countRefusal } from "../src/rotation/act/record.ts";
-import { recordStep } from "../src/rotation/record-step.ts";
-import { describeAction, rotationOf } from "../src/rotation/describe.ts";
+import { recordStep } from "../src/rotation/report/audit.ts";
+import { describeAction, rotationOf } from "../src/rotation/report/describe.ts";
 import { lookAndDecide } from "../src/rotation/reconcile.ts";
 import type { Action } from "../src/rotation/model/action.ts";
 import type { Observed, RotationPorts } from "../src/rotation/model/snapshot.ts";

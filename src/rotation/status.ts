@@ -1,7 +1,7 @@
 import type { Timestamp } from "../clock.ts";
 import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { describeAction } from "./describe.ts";
+import { describeAction } from "./report/describe.ts";
 import { lookAtChildren } from "./observe/derived.ts";
 import { lookAndDecide } from "./reconcile.ts";
 import type { Action } from "./model/action.ts";

@@ -1,7 +1,7 @@
-import type { Log } from "../log.ts";
-import { type AuditAction, createAudit } from "../telemetry/audit.ts";
-import type { Act } from "./act/act.ts";
-import type { Observation, Request } from "./model/observation.ts";
+import type { Log } from "../../log.ts";
+import { type AuditAction, createAudit } from "../../telemetry/audit.ts";
+import type { Act } from "../act/act.ts";
+import type { Observation, Request } from "../model/observation.ts";
 
 /** Each action in the words of the audit; a repair is an apply that came after the publish. */
 const audited: Readonly<Record<Act["kind"], AuditAction>> = {

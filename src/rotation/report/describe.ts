@@ -1,6 +1,6 @@
-import type { Action } from "./model/action.ts";
-import { isOpenPublished } from "./decide/next-action.ts";
-import type { Observation } from "./model/observation.ts";
+import type { Action } from "../model/action.ts";
+import { isOpenPublished } from "../decide/next-action.ts";
+import type { Observation } from "../model/observation.ts";
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 type Description = readonly [step: string, text: string];
