@@ -1,10 +1,7 @@
-import { createHash } from "node:crypto";
 import type { ContainerGroups, GroupId } from "../azure/container-instances.ts";
 import type { Clock } from "../clock.ts";
 import { isInScope } from "../policy/lookup.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
-import { groupFacts, isConfirmed, standing } from "./standing.ts";
-import type { Publication } from "./group-facts.ts";
 
 /** A container group that reads a secret, from the policy's list or found by its tag. */
 export interface Dependent {
@@ -22,7 +19,7 @@ export interface RolloutPorts {
 }
 
 /** A secret, or one that is derived from it. */
-type Reader = Pick<SecretPolicy, "key" | "name" | "dependents">;
+export type Reader = Pick<SecretPolicy, "key" | "name" | "dependents">;
 
 /** The policy's groups in its order, then the discovered ones that it does not name; only in scope, never ourselves. */
 export async function resolveDependents(
@@ -47,80 +44,6 @@ export async function resolveDependents(
     }
   }
   return [...found.values()];
-}
-
-export interface Confirmations {
-  /** Gating groups that are not confirmed on this version, */
-  readonly unconfirmed: readonly GroupId[];
-  /** and how many are. */
-  readonly confirmed: number;
-  /** Gating groups that are not up, whatever they run on. */
-  readonly down: readonly GroupId[];
-  /** Groups that gate nothing and are not confirmed either. */
-  readonly others: readonly GroupId[];
-  /** How many gating groups fewer there are than at the publish, although the policy says the same of them. */
-  readonly lost: number;
-}
-
-/**
- * Which dependents are not confirmed on this version. `waived`: groups that a person has confirmed; `recorded`: what
- * was written down of the dependents at the publish.
- */
-export async function lookAtReaders(
-  secret: Reader,
-  { waived = [], recorded, ...publication }: Publication & Waivers,
-  ports: RolloutPorts,
-  signal: AbortSignal,
-): Promise<Confirmations> {
-  const dependents = await resolveDependents(secret, ports, signal);
-  const behind: Dependent[] = [];
-  const down: GroupId[] = [];
-  for (const dependent of dependents) {
-    const facts = groupFacts(dependent.group, await ports.groups.get(dependent.group, signal));
-    const where = standing(facts, publication, ports.policy.rollout, ports.clock.now());
-    if (facts.phase === "unsettled" && dependent.gate) down.push(dependent.group);
-    if (!isConfirmed(where) && !waived.includes(waiverOf(dependent.group))) behind.push(dependent);
-  }
-  const unconfirmed = behind.filter(({ gate }) => gate).map(({ group }) => group);
-  const gating = dependents.filter(({ gate }) => gate).length;
-  return {
-    unconfirmed,
-    confirmed: gating - unconfirmed.length,
-    down,
-    others: behind.filter(({ gate }) => !gate).map(({ group }) => group),
-    lost: lostSince(recorded, recordOf(secret, dependents, ports.policy)),
-  };
-}
-
-export interface Waivers {
-  readonly waived?: readonly string[] | undefined;
-  readonly recorded?: string | undefined;
-}
-
-/** Short name of a group that a person has confirmed, for a tag: 12 hexadecimal digits. */
-export function waiverOf(group: GroupId): string {
-  return digestOf(group.toLowerCase()).slice(0, 12);
-}
-
-/** What is written down of the gating groups at the publish: count, digest of their ids, digest of the policy's words. */
-export function recordOf(
-  { dependents: named }: Reader,
-  found: readonly Dependent[],
-  { scopes }: Pick<Policy, "scopes">,
-): string {
-  const ids = found.filter(({ gate }) => gate).map(({ group }) => group.toLowerCase());
-  const words = digestOf(JSON.stringify([named, scopes]));
-  return `${ids.length} ${digestOf(ids.toSorted().join("\n")).slice(0, 32)} ${words.slice(0, 16)}`;
-}
-
-/** A group that is gone from the policy is nobody's any more; one that is gone although the policy still means it is odd. */
-function lostSince(recorded: string | undefined, now: string): number {
-  const [before, after] = [recorded?.split(" ") ?? [], now.split(" ")];
-  return before[2] === after[2] ? Math.max(0, Number(before[0]) - Number(after[0])) : 0;
-}
-
-function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /** A group's tag lists the secrets it reads: `orders-db`, or `prod-kv/orders-db`, separated by commas or blanks. */

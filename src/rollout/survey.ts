@@ -12,7 +12,8 @@ import { observe } from "../rotation/observe/secret.ts";
 import { type Observed, published, type RotationPorts } from "../rotation/model/snapshot.ts";
 import type { ReadableLatest } from "../rotation/model/observation.ts";
 import { readRecord } from "../rotation/record/tags.ts";
-import { resolveDependents, waiverOf } from "../dependents/dependents.ts";
+import { resolveDependents } from "../dependents/dependents.ts";
+import { waiverOf } from "../dependents/fingerprint.ts";
 import { groupFacts } from "../dependents/standing.ts";
 import type { Fleet, GroupFacts, Need } from "../dependents/group-facts.ts";
 

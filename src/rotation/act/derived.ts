@@ -1,6 +1,7 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import { Fault } from "../../errors.ts";
-import { recordOf, resolveDependents } from "../../dependents/dependents.ts";
+import { resolveDependents } from "../../dependents/dependents.ts";
+import { recordOf } from "../../dependents/fingerprint.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../observe/derived.ts";
 import { isOpenPublished } from "../decide/next-action.ts";

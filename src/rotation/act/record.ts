@@ -1,5 +1,6 @@
 import type { FaultCode } from "../../errors.ts";
-import { resolveDependents, waiverOf } from "../../dependents/dependents.ts";
+import { resolveDependents } from "../../dependents/dependents.ts";
+import { waiverOf } from "../../dependents/fingerprint.ts";
 import { pendingName, vaultOf } from "../model/snapshot.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";

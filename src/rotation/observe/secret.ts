@@ -1,6 +1,7 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import { type Confirmations, lookAtReaders } from "../../dependents/dependents.ts";
+import { lookAtReaders } from "../../dependents/confirmation.ts";
+import { type Confirmations } from "../../dependents/confirmation.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
 import { claimedId, hold, versionFacts } from "./credential.ts";
 import { restoredBy } from "../record/lineage.ts";
