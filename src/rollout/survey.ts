@@ -15,7 +15,9 @@ import { readRecord } from "../rotation/record/tags.ts";
 import { resolveDependents } from "../dependents/dependents.ts";
 import { waiverOf } from "../dependents/fingerprint.ts";
 import { groupFacts } from "../dependents/standing.ts";
-import type { Fleet, GroupFacts, Need } from "../dependents/group-facts.ts";
+import type { GroupFacts } from "../dependents/group-facts.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Need } from "./fleet.ts";
 
 export interface SurveyPorts extends RotationPorts {
   readonly log: Log;
