@@ -18,7 +18,7 @@ import { createPostgres } from "./providers/postgres/client.ts";
 import { connectRedis, type RedisConnections } from "./queue/redis.ts";
 import { rotators } from "./rotators/index.ts";
 import type { Providers } from "./rotators/rotator.ts";
-import type { RotationPorts } from "./rotation/model/snapshot.ts";
+import type { RotationPorts } from "./rotation/ports.ts";
 import type { Scrubber } from "./telemetry/scrubber.ts";
 
 /** What the worker and the commands have in common: the policy, the identity, and the systems behind their ports. */

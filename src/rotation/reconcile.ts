@@ -3,7 +3,8 @@ import type { Action } from "./model/action.ts";
 import { lookAtChildren } from "./observe/derived.ts";
 import { nextAction } from "./decide/next-action.ts";
 import { lookAtDependents, lookAtProvider, observe } from "./observe/secret.ts";
-import type { Observed, RotationPorts } from "./model/snapshot.ts";
+import type { Observed } from "./model/snapshot.ts";
+import type { RotationPorts } from "./ports.ts";
 import type { Request } from "./model/observation.ts";
 
 const looks = { provider: lookAtProvider, children: lookAtChildren, dependents: lookAtDependents };

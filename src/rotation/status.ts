@@ -6,7 +6,8 @@ import { lookAtChildren } from "./observe/derived.ts";
 import { lookAndDecide } from "./reconcile.ts";
 import type { Action } from "./model/action.ts";
 import { dueAt } from "./model/due.ts";
-import type { Child, Observed, RotationPorts } from "./model/snapshot.ts";
+import type { Child, Observed } from "./model/snapshot.ts";
+import type { RotationPorts } from "./ports.ts";
 import type { ChildFacts } from "./model/observation.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */

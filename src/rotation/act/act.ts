@@ -9,15 +9,12 @@ import type { Credential } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { closeChildren, publishChild } from "./derived.ts";
 import type { Action } from "../model/action.ts";
-import {
-  type Observed,
-  type RotationPorts,
-  labelOf,
-  newestOf,
-  pendingName,
-  rotatorContext,
-  vaultOf,
-} from "../model/snapshot.ts";
+import { type Observed, newestOf } from "../model/snapshot.ts";
+import { vaultOf } from "../ports.ts";
+import { labelOf } from "../ports.ts";
+import { rotatorContext } from "../ports.ts";
+import { pendingName } from "../ports.ts";
+import { type RotationPorts } from "../ports.ts";
 import { readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { credentialOf, held, type Scene, textIn } from "./scene.ts";
 import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./record.ts";

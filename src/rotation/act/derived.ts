@@ -5,7 +5,8 @@ import { recordOf } from "../../dependents/fingerprint.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../observe/derived.ts";
 import { isOpenPublished } from "../decide/next-action.ts";
-import { type Child, vaultOf } from "../model/snapshot.ts";
+import { type Child } from "../model/snapshot.ts";
+import { vaultOf } from "../ports.ts";
 import { readRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";
 

@@ -1,7 +1,8 @@
 import type { FaultCode } from "../../errors.ts";
 import { resolveDependents } from "../../dependents/dependents.ts";
 import { waiverOf } from "../../dependents/fingerprint.ts";
-import { pendingName, vaultOf } from "../model/snapshot.ts";
+import { vaultOf } from "../ports.ts";
+import { pendingName } from "../ports.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";
 

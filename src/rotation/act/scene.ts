@@ -2,7 +2,8 @@ import { Fault } from "../../errors.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Credential } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
-import type { Held, Observed, RotationPorts } from "../model/snapshot.ts";
+import type { Held, Observed } from "../model/snapshot.ts";
+import type { RotationPorts } from "../ports.ts";
 
 /** What one act works on. */
 export interface Scene {

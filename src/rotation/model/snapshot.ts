@@ -1,22 +1,11 @@
-import type { ContainerGroups } from "../../azure/container-instances.ts";
-import type { KeyVault, SecretVersion, StoredSecret, Vaults } from "../../azure/key-vault.ts";
-import type { Clock } from "../../clock.ts";
-import { Fault, isFault } from "../../errors.ts";
-import type { DerivedPolicy, Policy, SecretPolicy } from "../../policy/policy.ts";
+import type { KeyVault, SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
+import { isFault } from "../../errors.ts";
+import type { DerivedPolicy } from "../../policy/policy.ts";
 import type { Publication, Restored } from "../../dependents/group-facts.ts";
-import type { Credential, Providers, RotatorContext } from "../../rotators/rotator.ts";
+import type { Credential } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { readRecord } from "../record/tags.ts";
 import type { ChildFacts, Observation } from "./observation.ts";
-
-/** What looking and acting need; built in `src/main.ts`. */
-export interface RotationPorts {
-  readonly policy: Policy;
-  readonly vaults: Vaults;
-  readonly providers: Providers;
-  readonly groups: ContainerGroups;
-  readonly clock: Clock;
-}
 
 /** A version whose value we hold while this look lasts. */
 export interface Held {
@@ -43,26 +32,6 @@ export interface Observed {
   readonly overtaken?: Held | undefined;
   /** As far as they were looked at. */
   readonly children: readonly Child[];
-}
-
-/** Name of the secret in which a candidate waits until it is published. */
-export function pendingName(name: string): string {
-  return `${name}--pending`;
-}
-
-export function rotatorContext({ providers, clock }: RotationPorts, signal: AbortSignal): RotatorContext {
-  return { providers, now: clock.now(), signal };
-}
-
-/** What the names of our credentials begin with at providers that name them. */
-export function labelOf({ key }: SecretPolicy): string {
-  return `keyturn:${key}`;
-}
-
-export function vaultOf(secret: Pick<SecretPolicy, "vault" | "key">, vaults: Vaults): KeyVault {
-  const vault = vaults.get(secret.vault.name);
-  if (!vault) throw new Fault("unknown-vault", `no vault named ${secret.vault.name}`, { secret: secret.key });
-  return vault;
 }
 
 /** The derived secrets that follow from latest: whoever reads them is to run on what they hold. */

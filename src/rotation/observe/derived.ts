@@ -5,14 +5,9 @@ import { render } from "../../rotators/secret-text.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { lineageOf, restoredBy } from "../record/lineage.ts";
 import { dueAt } from "../model/due.ts";
-import {
-  type Child,
-  type Held,
-  type Observed,
-  type RotationPorts,
-  readable,
-  vaultOf,
-} from "../model/snapshot.ts";
+import { type Child, type Held, type Observed, readable } from "../model/snapshot.ts";
+import { vaultOf } from "../ports.ts";
+import { type RotationPorts } from "../ports.ts";
 import { readRecord } from "../record/tags.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import type { ChildFacts } from "../model/observation.ts";

@@ -5,18 +5,12 @@ import { type Confirmations } from "../../dependents/confirmation.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
 import { claimedId, hold, versionFacts } from "./credential.ts";
 import { restoredBy } from "../record/lineage.ts";
-import {
-  type Held,
-  labelOf,
-  newestIn,
-  type Observed,
-  pendingName,
-  published,
-  readable,
-  type RotationPorts,
-  rotatorContext,
-  vaultOf,
-} from "../model/snapshot.ts";
+import { type Held, newestIn, type Observed, published, readable } from "../model/snapshot.ts";
+import { vaultOf } from "../ports.ts";
+import { labelOf } from "../ports.ts";
+import { rotatorContext } from "../ports.ts";
+import { pendingName } from "../ports.ts";
+import { type RotationPorts } from "../ports.ts";
 import { factsOf, lookBack, type Past } from "./history.ts";
 import { readRecord } from "../record/tags.ts";
 import { rotationId } from "../record/rotation-id.ts";

@@ -3,7 +3,8 @@ import type { ContainerGroups } from "../../../src/azure/container-instances.ts"
 import type { StoredSecret } from "../../../src/azure/key-vault.ts";
 import type { Policy, SecretPolicy } from "../../../src/policy/policy.ts";
 import { lookAtDependents, lookAtProvider, observe } from "../../../src/rotation/observe/secret.ts";
-import type { Child, Observed, RotationPorts } from "../../../src/rotation/model/snapshot.ts";
+import type { Child, Observed } from "../../../src/rotation/model/snapshot.ts";
+import type { RotationPorts } from "../../../src/rotation/ports.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { azureKey } from "../../crash/scenarios/azure-key.ts";
 import { createWorld } from "../../crash/world.ts";
