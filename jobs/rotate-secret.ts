@@ -9,10 +9,12 @@ import {
   type Outcome,
   RotateSecret,
 } from "../src/queue/contracts.ts";
-import { type Act, act } from "../src/rotation/act/act.ts";
+import { act } from "../src/rotation/act/act.ts";
+import { type Act } from "../src/rotation/model/action.ts";
 import { countFailure, countRefusal } from "../src/rotation/act/record.ts";
 import { recordStep } from "../src/rotation/report/audit.ts";
-import { describeAction, rotationOf } from "../src/rotation/report/describe.ts";
+import { describeAction } from "../src/rotation/report/describe.ts";
+import { rotationOf } from "../src/rotation/model/predicates.ts";
 import { lookAndDecide } from "../src/rotation/reconcile.ts";
 import type { Action } from "../src/rotation/model/action.ts";
 import type { Observed } from "../src/rotation/model/snapshot.ts";

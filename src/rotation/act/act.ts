@@ -8,7 +8,7 @@ import { recordOf } from "../../dependents/fingerprint.ts";
 import type { Credential } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { closeChildren, publishChild } from "./derived.ts";
-import type { Action } from "../model/action.ts";
+import type { Act } from "../model/action.ts";
 import { type Observed } from "../model/snapshot.ts";
 import { newestOf } from "../record/newest.ts";
 import { vaultOf } from "../ports.ts";
@@ -20,9 +20,6 @@ import { readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { credentialOf, held, type Scene, textIn } from "./scene.ts";
 import { changeRecord, dropIntent, settlePending, waive, writeIntent } from "./record.ts";
 import { render } from "../../rotators/secret-text.ts";
-
-/** The actions that change something. The others tell the job when to look again. */
-export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;
 
 /** Key Vault announces a version as near its expiry 30 days ahead; a parked candidate shall never be announced. */
 const parkedAtLeast: Millis = 31 * 24 * 3600 * 1000;

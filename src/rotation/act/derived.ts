@@ -4,7 +4,7 @@ import { resolveDependents } from "../../dependents/dependents.ts";
 import { recordOf } from "../../dependents/fingerprint.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../observe/derived.ts";
-import { isOpenPublished } from "../decide/next-action.ts";
+import { isOpenPublished } from "../model/predicates.ts";
 import { type Child } from "../model/snapshot.ts";
 import { vaultOf } from "../ports.ts";
 import { readRecord, writeRecord } from "../record/tags.ts";

@@ -3,6 +3,7 @@ import { type Action, pause, type Rules, stop } from "../model/action.ts";
 import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
 import { oddChild, rebuild } from "./derived.ts";
 import type { Observation, ReadableLatest } from "../model/observation.ts";
+import { isLeaked } from "../model/predicates.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
 export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
@@ -73,10 +74,6 @@ function notConfirmed(
 /** Nobody needs an overlap with a leaked value, or with one that was taken back. */
 function overlapEnd(latest: ReadableLatest, { overlap }: Rules): Timestamp {
   return isLeaked(latest) || latest.record.restores !== undefined ? 0 : latest.createdAt + overlap;
-}
-
-export function isLeaked({ record }: ReadableLatest): boolean {
-  return record.hold?.leaked === true || record.intent?.mode === "compromised";
 }
 
 function leakedSince({ record, createdAt }: ReadableLatest): Timestamp {

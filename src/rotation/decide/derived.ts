@@ -1,10 +1,6 @@
 import { type Action, type Rules, stop } from "../model/action.ts";
 import type { ChildFacts, Observation } from "../model/observation.ts";
-
-/** The first derived secret that does not hold what follows from latest; parents come before their children. */
-export function behind({ children }: Observation): ChildFacts | undefined {
-  return children?.find(({ state }) => state === "behind" || state === "missing");
-}
+import { behind } from "../model/predicates.ts";
 
 /** Builds the derived secrets from latest, one write after the other; nothing once all follow it. */
 export function rebuild(seen: Observation): Action | undefined {

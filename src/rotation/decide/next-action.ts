@@ -1,12 +1,15 @@
 import { type Action, pause, type Rules, stop } from "../model/action.ts";
-import { afterPublish, isLate, isLeaked, rollBack } from "./after-publish.ts";
+import { afterPublish, isLate, rollBack } from "./after-publish.ts";
+import { isLeaked } from "../model/predicates.ts";
 import { beforePublish, discard, standDown } from "./before-publish.ts";
 import { dueAt } from "../model/due.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./foreign-version.ts";
 import { isKnown, isNamed } from "./own-credentials.ts";
-import { behind, oddChild } from "./derived.ts";
+import { oddChild } from "./derived.ts";
+import { behind } from "../model/predicates.ts";
 import type { Hold } from "../record/tags.ts";
 import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
+import { isOpenPublished } from "../model/predicates.ts";
 
 /**
  * Decides the next step of one secret's rotation from what can be seen. Pure and total: same facts, same action, and
@@ -24,11 +27,6 @@ export function nextAction(seen: Observation, rules: Rules): Action {
     );
   }
   return answered(seen, latest, rules) ?? recorded(seen, latest) ?? proceed(seen, latest, rules);
-}
-
-/** Published by us and not yet retired: the rotation that made it is still open. */
-export function isOpenPublished(latest: ReadableLatest): boolean {
-  return latest.lineage === "ours" && latest.record.state !== "retired";
 }
 
 /** A person's answer to a rotation that was given up or held. */

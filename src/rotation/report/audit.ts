@@ -1,6 +1,6 @@
 import type { Log } from "../../log.ts";
 import { type AuditAction, createAudit } from "../../telemetry/audit.ts";
-import type { Act } from "../act/act.ts";
+import type { Act } from "../model/action.ts";
 import type { Observation, Request } from "../model/observation.ts";
 
 /** Each action in the words of the audit; a repair is an apply that came after the publish. */

@@ -1,6 +1,4 @@
 import type { Action } from "../model/action.ts";
-import { isOpenPublished } from "../decide/next-action.ts";
-import type { Observation } from "../model/observation.ts";
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 type Description = readonly [step: string, text: string];
@@ -62,13 +60,4 @@ function idleText({ reason, until, by }: Of<"idle">): string {
 function iso(at: number): string {
   // A year beyond what dates can hold comes from an expiry somebody set absurdly far away.
   return Math.abs(at) > 8.64e15 ? "the end of time" : new Date(at).toISOString();
-}
-
-/** The rotation an action belongs to: the open one, or the one that would replace latest. */
-export function rotationOf({ latest }: Observation, action: Action): string {
-  if ("rotation" in action) return action.rotation;
-  if (latest.kind !== "readable") return "";
-  return isOpenPublished(latest) || !latest.record.intent
-    ? (latest.record.rotation ?? latest.rotation)
-    : latest.rotation;
 }
