@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts";
 import { resolveDependents } from "../../dependents/dependents.ts";
 import { recordOf } from "../../dependents/fingerprint.ts";
 import type { SecretValue } from "../../secret-value.ts";
-import { textOf } from "../observe/derived.ts";
+import { textOf } from "../model/derived-text.ts";
 import { isOpenPublished } from "../model/predicates.ts";
 import { type Child } from "../model/snapshot.ts";
 import { vaultOf } from "../ports.ts";

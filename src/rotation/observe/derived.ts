@@ -1,38 +1,15 @@
 import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
-import type { Timestamp } from "../../clock.ts";
 import type { DerivedPolicy, SecretPolicy } from "../../policy/policy.ts";
-import { render } from "../../rotators/secret-text.ts";
-import type { SecretValue } from "../../secret-value.ts";
 import { lineageOf, restoredBy } from "../record/lineage.ts";
 import { dueAt } from "../model/due.ts";
-import { type Child, type Held, type Observed } from "../model/snapshot.ts";
+import { type Child, type Observed } from "../model/snapshot.ts";
 import { readable } from "../record/newest.ts";
 import { vaultOf } from "../ports.ts";
 import { type RotationPorts } from "../ports.ts";
 import { readRecord } from "../record/tags.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import type { ChildFacts } from "../model/observation.ts";
-
-/**
- * The text that follows from one version of the secret it is derived from: computed again, it is the same, which is how
- * a text is matched to its parent. `undefined` if the parent's text holds no credential.
- */
-export function textOf(
-  { rotator, validity }: SecretPolicy,
-  { template, sas, key }: Pick<DerivedPolicy, "template" | "sas" | "key">,
-  parent: Held | undefined,
-): SecretValue | undefined {
-  if (!parent?.credential) return undefined;
-  const { credential, stored } = parent;
-  if (!sas) return render(rotator, template, credential);
-  if (!rotator.signs) throw new TypeError(`${key}: nothing signs with the keys of ${rotator.id}`);
-  const value = rotator.signs(sas, credential.value, endOf(stored, validity));
-  return render(rotator, template, { ...credential, value });
-}
-
-function endOf({ expiresAt, createdAt }: SecretVersion, validity: number): Timestamp {
-  return expiresAt ?? createdAt + validity;
-}
+import { endOf, textOf } from "../model/derived-text.ts";
 
 /** Looks at everything that is derived from this secret. */
 export async function lookAtChildren(
