@@ -1,0 +1,36 @@
+import { type Confirmations, lookAtReaders } from "../../dependents/confirmation.ts";
+import type { SecretPolicy } from "../../policy/policy.ts";
+import { type Observed, published } from "../model/snapshot.ts";
+import type { RotationPorts } from "../ports.ts";
+
+/** Looks which dependents are confirmed on the latest version, and those of its children on theirs. */
+
+export async function lookAtDependents(
+  secret: SecretPolicy,
+  observed: Observed,
+  ports: RotationPorts,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { latest } = observed.facts;
+  if (latest.kind !== "readable") return observed;
+  const waived = latest.record.hold?.waived;
+  const own = { publishedAt: latest.createdAt, restored: latest.restored };
+  const readers = [
+    { policy: secret, publication: own, recorded: latest.record.dependents },
+    ...published(observed),
+  ];
+  const found: Confirmations[] = [];
+  for (const { policy, publication, recorded } of readers)
+    found.push(await lookAtReaders(policy, { ...publication, waived, recorded }, ports, signal));
+  const dependents = {
+    unconfirmed: [...new Set(found.flatMap(({ unconfirmed }) => unconfirmed))],
+    confirmed: sum(found.map(({ confirmed }) => confirmed)),
+    down: found.flatMap(({ down }) => down),
+    others: [...new Set(found.flatMap(({ others }) => others))],
+    lost: sum(found.map(({ lost }) => lost)),
+  };
+  return { ...observed, facts: { ...observed.facts, dependents } };
+}
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
