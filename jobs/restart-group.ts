@@ -1,5 +1,7 @@
 import type { ContainerGroups, ContainerGroupView } from "../src/azure/container-instances.ts";
 import type { Clock } from "../src/clock.ts";
+import { gatesFor } from "../src/dependents/gating.ts";
+import { groupFacts } from "../src/dependents/standing.ts";
 import { Fault } from "../src/errors.ts";
 import type { Log } from "../src/log.ts";
 import { findSecretByKey, isInScope } from "../src/policy/lookup.ts";
@@ -11,8 +13,6 @@ import {
   type Outcome,
   RestartGroup,
 } from "../src/queue/contracts.ts";
-import { groupFacts } from "../src/dependents/standing.ts";
-import { gatesFor } from "../src/dependents/gating.ts";
 import type { Restart } from "../src/rollout/next-restarts.ts";
 import { nextStep } from "../src/rollout/next-step.ts";
 import { attribute } from "../src/telemetry/names.ts";

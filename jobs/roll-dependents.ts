@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { retriableOf } from "../src/attempt-each.ts";
 import type { Timestamp } from "../src/clock.ts";
 import type { Fault } from "../src/errors.ts";
-import { retriableOf } from "../src/attempt-each.ts";
 import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
-import { type RolloutDecision, nextRestarts } from "../src/rollout/next-restarts.ts";
-import { type SurveyPorts, survey } from "../src/rollout/survey.ts";
+import { nextRestarts, type RolloutDecision } from "../src/rollout/next-restarts.ts";
+import { survey, type SurveyPorts } from "../src/rollout/survey.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRestart } from "./restart-group.ts";

@@ -1,7 +1,7 @@
-import type { Log } from "../src/log.ts";
 import { Fault, isFault } from "../src/errors.ts";
-import type { SecretPolicy } from "../src/policy/policy.ts";
+import type { Log } from "../src/log.ts";
 import { findSecret } from "../src/policy/lookup.ts";
+import type { SecretPolicy } from "../src/policy/policy.ts";
 import {
   type Enqueue,
   type JobContext,
@@ -10,16 +10,15 @@ import {
   RotateSecret,
 } from "../src/queue/contracts.ts";
 import { act } from "../src/rotation/act/act.ts";
-import { type Act } from "../src/rotation/model/action.ts";
-import { countFailure, countRefusal } from "../src/rotation/act/record.ts";
-import { recordStep } from "../src/rotation/report/audit.ts";
-import { describeAction } from "../src/rotation/report/describe.ts";
+import { countFailure, countRefusal } from "../src/rotation/act/failures.ts";
+import type { Act, Action } from "../src/rotation/model/action.ts";
+import type { Request } from "../src/rotation/model/observation.ts";
 import { rotationOf } from "../src/rotation/model/predicates.ts";
-import { lookAndDecide } from "../src/rotation/reconcile.ts";
-import type { Action } from "../src/rotation/model/action.ts";
 import type { Observed } from "../src/rotation/model/snapshot.ts";
 import type { RotationPorts } from "../src/rotation/ports.ts";
-import type { Request } from "../src/rotation/model/observation.ts";
+import { lookAndDecide } from "../src/rotation/reconcile.ts";
+import { recordStep } from "../src/rotation/report/audit.ts";
+import { describeAction } from "../src/rotation/report/describe.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRoll } from "./roll-dependents.ts";

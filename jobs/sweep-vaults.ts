@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { createIndependent, retriableOf } from "../src/attempt-each.ts";
 import type { SecretListing, Vaults } from "../src/azure/key-vault.ts";
 import type { Clock } from "../src/clock.ts";
-import { createIndependent, retriableOf } from "../src/attempt-each.ts";
 import type { Log } from "../src/log.ts";
 import type { Policy, SecretPolicy } from "../src/policy/policy.ts";
 import { type JobDefinition, SweepVaults } from "../src/queue/contracts.ts";

@@ -1,8 +1,8 @@
 import type { GroupId } from "../azure/container-instances.ts";
-import { groupFacts, standing, isConfirmed } from "./standing.ts";
+import { type Dependent, type Reader, resolveDependents, type RolloutPorts } from "./dependents.ts";
+import { lostSince, recordOf, waiverOf } from "./fingerprint.ts";
 import type { Publication } from "./group-facts.ts";
-import { waiverOf, lostSince, recordOf } from "./fingerprint.ts";
-import { type Reader, type RolloutPorts, resolveDependents, type Dependent } from "./dependents.ts";
+import { groupFacts, isConfirmed, standing } from "./standing.ts";
 
 export interface Confirmations {
   /** Gating groups that are not confirmed on this version, */
@@ -16,11 +16,11 @@ export interface Confirmations {
   /** How many gating groups fewer there are than at the publish, although the policy says the same of them. */
   readonly lost: number;
 }
+
 /**
  * Which dependents are not confirmed on this version. `waived`: groups that a person has confirmed; `recorded`: what
  * was written down of the dependents at the publish.
  */
-
 export async function lookAtReaders(
   secret: Reader,
   { waived = [], recorded, ...publication }: Publication & Waivers,
@@ -46,6 +46,7 @@ export async function lookAtReaders(
     lost: lostSince(recorded, recordOf(secret, dependents, ports.policy)),
   };
 }
+
 export interface Waivers {
   readonly waived?: readonly string[] | undefined;
   readonly recorded?: string | undefined;

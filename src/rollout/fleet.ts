@@ -3,7 +3,6 @@ import type { Timestamp } from "../clock.ts";
 import type { GroupFacts, Publication } from "../dependents/group-facts.ts";
 
 /** A group that should run on the latest version of a secret. */
-
 export interface Need extends Publication {
   readonly group: GroupId;
   /** `vault/name` */
@@ -14,8 +13,8 @@ export interface Need extends Publication {
   readonly urgent: boolean;
   readonly after: readonly GroupId[];
 }
-/** Everything the one roller decides on. */
 
+/** Everything the one roller decides on. */
 export interface Fleet {
   readonly now: Timestamp;
   readonly needs: readonly Need[];

@@ -1,9 +1,8 @@
 import type { Timestamp } from "../clock.ts";
-import type { RolloutPolicy } from "../policy/policy.ts";
-import { isConfirmed, standing } from "../dependents/standing.ts";
 import type { Standing } from "../dependents/group-facts.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Need } from "./fleet.ts";
+import { isConfirmed, standing } from "../dependents/standing.ts";
+import type { RolloutPolicy } from "../policy/policy.ts";
+import type { Fleet, Need } from "./fleet.ts";
 
 /** One group to be restarted now, for all its secrets at once. */
 export interface Restart {

@@ -1,7 +1,7 @@
 import type { Millis, Timestamp } from "../clock.ts";
-import type { RolloutPolicy } from "../policy/policy.ts";
-import { standing } from "../dependents/standing.ts";
 import type { GroupFacts } from "../dependents/group-facts.ts";
+import { standing } from "../dependents/standing.ts";
+import type { RolloutPolicy } from "../policy/policy.ts";
 
 /** What the restart of one group looks like at the moment. */
 export interface RestartView {

@@ -1,24 +1,21 @@
-import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
-import type { Fault } from "../errors.ts";
 import { createIndependent } from "../attempt-each.ts";
-import type { Log } from "../log.ts";
-import type { SecretPolicy } from "../policy/policy.ts";
-import { isLeaked } from "../rotation/model/predicates.ts";
-import { lookAtChildren } from "../rotation/observe/derived.ts";
-import { lookAndDecide } from "../rotation/reconcile.ts";
-import { behind } from "../rotation/model/predicates.ts";
-import { isOpenPublished } from "../rotation/model/predicates.ts";
-import { observe } from "../rotation/observe/secret.ts";
-import { type Observed, published } from "../rotation/model/snapshot.ts";
-import { type RotationPorts } from "../rotation/ports.ts";
-import type { ReadableLatest } from "../rotation/model/observation.ts";
-import { readRecord } from "../rotation/record/tags.ts";
+import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
 import { resolveDependents } from "../dependents/dependents.ts";
 import { waiverOf } from "../dependents/fingerprint.ts";
-import { groupFacts } from "../dependents/standing.ts";
 import type { GroupFacts } from "../dependents/group-facts.ts";
-import type { Fleet } from "./fleet.ts";
-import type { Need } from "./fleet.ts";
+import { groupFacts } from "../dependents/standing.ts";
+import type { Fault } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { SecretPolicy } from "../policy/policy.ts";
+import type { ReadableLatest } from "../rotation/model/observation.ts";
+import { behind, isLeaked, isOpenPublished } from "../rotation/model/predicates.ts";
+import { type Observed, published } from "../rotation/model/snapshot.ts";
+import { lookAtChildren } from "../rotation/observe/derived.ts";
+import { observe } from "../rotation/observe/secret.ts";
+import type { RotationPorts } from "../rotation/ports.ts";
+import { lookAndDecide } from "../rotation/reconcile.ts";
+import { readRecord } from "../rotation/record/tags.ts";
+import type { Fleet, Need } from "./fleet.ts";
 
 export interface SurveyPorts extends RotationPorts {
   readonly log: Log;

@@ -1,13 +1,13 @@
 import type { SecretPolicy } from "../policy/policy.ts";
-import type { Action } from "./model/action.ts";
-import { lookAtChildren } from "./observe/derived.ts";
 import { nextAction } from "./decide/next-action.ts";
-import { observe } from "./observe/secret.ts";
-import { lookAtDependents } from "./observe/dependents.ts";
-import { lookAtProvider } from "./observe/provider.ts";
-import type { Observed } from "./model/snapshot.ts";
-import type { RotationPorts } from "./ports.ts";
+import type { Action } from "./model/action.ts";
 import type { Request } from "./model/observation.ts";
+import type { Observed } from "./model/snapshot.ts";
+import { lookAtDependents } from "./observe/dependents.ts";
+import { lookAtChildren } from "./observe/derived.ts";
+import { lookAtProvider } from "./observe/provider.ts";
+import { observe } from "./observe/secret.ts";
+import type { RotationPorts } from "./ports.ts";
 
 const looks = { provider: lookAtProvider, children: lookAtChildren, dependents: lookAtDependents };
 

@@ -1,14 +1,14 @@
 import type { Timestamp } from "../clock.ts";
 import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { describeAction } from "./report/describe.ts";
-import { lookAtChildren } from "./observe/derived.ts";
-import { lookAndDecide } from "./reconcile.ts";
 import type { Action } from "./model/action.ts";
 import { dueAt } from "./model/due.ts";
-import type { Child, Observed } from "./model/snapshot.ts";
-import type { RotationPorts } from "./ports.ts";
 import type { ChildFacts } from "./model/observation.ts";
+import type { Child, Observed } from "./model/snapshot.ts";
+import { lookAtChildren } from "./observe/derived.ts";
+import type { RotationPorts } from "./ports.ts";
+import { lookAndDecide } from "./reconcile.ts";
+import { describeAction } from "./report/describe.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */
 export interface SecretStatus {

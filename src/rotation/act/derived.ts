@@ -1,11 +1,11 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
-import { Fault } from "../../errors.ts";
 import { resolveDependents } from "../../dependents/dependents.ts";
 import { recordOf } from "../../dependents/fingerprint.ts";
+import { Fault } from "../../errors.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../model/derived-text.ts";
 import { isOpenPublished } from "../model/predicates.ts";
-import { type Child } from "../model/snapshot.ts";
+import type { Child } from "../model/snapshot.ts";
 import { vaultOf } from "../ports.ts";
 import { readRecord, writeRecord } from "../record/tags.ts";
 import { held, type Scene } from "./scene.ts";

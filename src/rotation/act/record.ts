@@ -1,9 +1,8 @@
-import type { FaultCode } from "../../errors.ts";
 import { resolveDependents } from "../../dependents/dependents.ts";
 import { waiverOf } from "../../dependents/fingerprint.ts";
 import { vaultOf } from "../ports.ts";
-import { pendingName } from "../ports.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
+import { settlePending } from "./candidate.ts";
 import { held, type Scene } from "./scene.ts";
 
 /** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
@@ -55,41 +54,4 @@ export async function dropIntent(scene: Scene): Promise<void> {
   const { observed } = scene;
   if (observed.pending) await settlePending(scene);
   await changeRecord(scene, (record) => ({ ...record, intent: undefined, hold: undefined }));
-}
-
-/**
- * The published value is proven: no parked copy is needed any more, neither the one used nor one that a process which is
- * gone had sent and that arrived late.
- */
-export async function settlePending({ secret, ports, signal }: Scene): Promise<void> {
-  const vault = vaultOf(secret, ports.vaults);
-  const name = pendingName(secret.name);
-  const parked = await vault.versions(name, signal);
-  for (const { version, enabled } of parked)
-    if (enabled) await vault.update(name, version, { enabled: false }, signal);
-}
-
-/** Counts a step that was refused for good; `isFinal`: nothing more is tried until a person has answered. */
-export async function countFailure(scene: Scene, code: FaultCode, isFinal: boolean): Promise<void> {
-  await changeRecord(scene, (record) => {
-    const failures = (record.hold?.failures ?? 0) + 1;
-    const gaveUp = isFinal || failures >= scene.secret.attempts;
-    return { ...record, hold: { ...record.hold, failures, ...(gaveUp ? { quarantined: code } : {}) } };
-  });
-}
-
-/** Counts that the provider refused the candidate although it had taken it. */
-export async function countRefusal({ secret, observed, ports, signal }: Scene): Promise<void> {
-  const { pending } = observed;
-  if (!pending) return;
-  const { tags, version } = pending.stored;
-  const record = readRecord(tags);
-  const hold = { ...record.hold, failures: (record.hold?.failures ?? 0) + 1 };
-  const vault = vaultOf(secret, ports.vaults);
-  await vault.update(
-    pendingName(secret.name),
-    version,
-    { tags: writeRecord(tags, { ...record, hold }) },
-    signal,
-  );
 }

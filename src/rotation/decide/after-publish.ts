@@ -1,9 +1,9 @@
 import type { Timestamp } from "../../clock.ts";
 import { type Action, pause, type Rules, stop } from "../model/action.ts";
-import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
-import { oddChild, rebuild } from "./derived.ts";
 import type { Observation, ReadableLatest } from "../model/observation.ts";
 import { isLeaked } from "../model/predicates.ts";
+import { oddChild, rebuild } from "./derived.ts";
+import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
 export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {

@@ -1,10 +1,10 @@
 import { type Action, doesNotFit, pause, type Rules, stop } from "../model/action.ts";
-import { isKnown } from "./own-credentials.ts";
-import { setBack } from "./foreign-version.ts";
-import { oddChild, rebuild } from "./derived.ts";
 import { dueAt } from "../model/due.ts";
-import type { VersionRecord } from "../record/tags.ts";
 import type { Observation, Pending, ReadableLatest } from "../model/observation.ts";
+import type { VersionRecord } from "../record/tags.ts";
+import { oddChild, rebuild } from "./derived.ts";
+import { setBack } from "./foreign-version.ts";
+import { isKnown } from "./own-credentials.ts";
 
 /** How long to leave readers alone that are not up: the longer they are, the longer. */
 const downPause = { least: 15_000, most: 10 * 60_000 };

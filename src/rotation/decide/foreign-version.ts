@@ -1,7 +1,7 @@
 import { type Action, doesNotFit, pause, type Rules, stop } from "../model/action.ts";
-import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
-import { oddChild, rebuild } from "./derived.ts";
 import type { Observation, ReadableLatest, VersionFacts } from "../model/observation.ts";
+import { oddChild, rebuild } from "./derived.ts";
+import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
 
 /** Somebody stored a version while a rotation was under way: it is on top of ours, or of the one we were to replace. */
 export function isUnfinished({ overtaken, replaced, pending }: Observation, latest: ReadableLatest): boolean {

@@ -1,15 +1,13 @@
 import { type Action, pause, type Rules, stop } from "../model/action.ts";
-import { afterPublish, isLate, rollBack } from "./after-publish.ts";
-import { isLeaked } from "../model/predicates.ts";
-import { beforePublish, discard, standDown } from "./before-publish.ts";
 import { dueAt } from "../model/due.ts";
+import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
+import { behind, isLeaked, isOpenPublished } from "../model/predicates.ts";
+import type { Hold } from "../record/tags.ts";
+import { afterPublish, isLate, rollBack } from "./after-publish.ts";
+import { beforePublish, discard, standDown } from "./before-publish.ts";
+import { oddChild } from "./derived.ts";
 import { followLatest, isUnfinished, standsAgainst } from "./foreign-version.ts";
 import { isKnown, isNamed } from "./own-credentials.ts";
-import { oddChild } from "./derived.ts";
-import { behind } from "../model/predicates.ts";
-import type { Hold } from "../record/tags.ts";
-import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
-import { isOpenPublished } from "../model/predicates.ts";
 
 /**
  * Decides the next step of one secret's rotation from what can be seen. Pure and total: same facts, same action, and

@@ -74,6 +74,6 @@ export function doesNotFit({ key }: Pick<Rules, "key">): Action {
 export function stop(code: FaultCode, question: string): Action {
   return { kind: "stop", code, question };
 }
-/** The actions that change something. The others tell the job when to look again. */
 
+/** The actions that change something. The others tell the job when to look again. */
 export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;

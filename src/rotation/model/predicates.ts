@@ -1,21 +1,21 @@
 import type { Action } from "./action.ts";
-import type { Observation, ChildFacts, ReadableLatest } from "./observation.ts";
+import type { ChildFacts, Observation, ReadableLatest } from "./observation.ts";
 
 /** Published by us and not yet retired: the rotation that made it is still open. */
-
 export function isOpenPublished(latest: ReadableLatest): boolean {
   return latest.lineage === "ours" && latest.record.state !== "retired";
 }
+
 export function isLeaked({ record }: ReadableLatest): boolean {
   return record.hold?.leaked === true || record.intent?.mode === "compromised";
 }
-/** The first derived secret that does not hold what follows from latest; parents come before their children. */
 
+/** The first derived secret that does not hold what follows from latest; parents come before their children. */
 export function behind({ children }: Observation): ChildFacts | undefined {
   return children?.find(({ state }) => state === "behind" || state === "missing");
 }
-/** The rotation an action belongs to: the open one, or the one that would replace latest. */
 
+/** The rotation an action belongs to: the open one, or the one that would replace latest. */
 export function rotationOf({ latest }: Observation, action: Action): string {
   if ("rotation" in action) return action.rotation;
   if (latest.kind !== "readable") return "";

@@ -1,6 +1,6 @@
 import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
-import type { DerivedPolicy } from "../../policy/policy.ts";
 import type { Publication, Restored } from "../../dependents/group-facts.ts";
+import type { DerivedPolicy } from "../../policy/policy.ts";
 import type { Credential } from "../../rotators/rotator.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { readRecord } from "../record/tags.ts";

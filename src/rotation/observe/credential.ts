@@ -1,9 +1,9 @@
 import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
 import { parse } from "../../rotators/secret-text.ts";
+import type { VersionFacts } from "../model/observation.ts";
 import type { Held } from "../model/snapshot.ts";
 import { readRecord } from "../record/tags.ts";
-import type { VersionFacts } from "../model/observation.ts";
 
 /** Where there are no slots, the id is not in the text either: our record may name it, and the provider confirm it. */
 export function hold(secret: SecretPolicy, stored: StoredSecret | undefined): Held | undefined {

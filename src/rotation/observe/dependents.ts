@@ -4,7 +4,6 @@ import { type Observed, published } from "../model/snapshot.ts";
 import type { RotationPorts } from "../ports.ts";
 
 /** Looks which dependents are confirmed on the latest version, and those of its children on theirs. */
-
 export async function lookAtDependents(
   secret: SecretPolicy,
   observed: Observed,
@@ -31,6 +30,7 @@ export async function lookAtDependents(
   };
   return { ...observed, facts: { ...observed.facts, dependents } };
 }
+
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }

@@ -1,15 +1,14 @@
 import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
 import type { DerivedPolicy, SecretPolicy } from "../../policy/policy.ts";
-import { lineageOf, restoredBy } from "../record/lineage.ts";
-import { dueAt } from "../model/due.ts";
-import { type Child, type Observed } from "../model/snapshot.ts";
-import { readable } from "../record/newest.ts";
-import { vaultOf } from "../ports.ts";
-import { type RotationPorts } from "../ports.ts";
-import { readRecord } from "../record/tags.ts";
-import { rotationId } from "../record/rotation-id.ts";
-import type { ChildFacts } from "../model/observation.ts";
 import { endOf, textOf } from "../model/derived-text.ts";
+import { dueAt } from "../model/due.ts";
+import type { ChildFacts } from "../model/observation.ts";
+import type { Child, Observed } from "../model/snapshot.ts";
+import { type RotationPorts, vaultOf } from "../ports.ts";
+import { lineageOf, restoredBy } from "../record/lineage.ts";
+import { readable } from "../record/newest.ts";
+import { rotationId } from "../record/rotation-id.ts";
+import { readRecord } from "../record/tags.ts";
 
 /** Looks at everything that is derived from this secret. */
 export async function lookAtChildren(

@@ -1,12 +1,12 @@
 import type { KeyVault, SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import { hold, versionFacts } from "./credential.ts";
-import { overtakenBy, provenLineage } from "../record/lineage.ts";
-import { type Held } from "../model/snapshot.ts";
-import { readable } from "../record/newest.ts";
-import { readRecord } from "../record/tags.ts";
-import { rotationId } from "../record/rotation-id.ts";
 import type { VersionFacts } from "../model/observation.ts";
+import type { Held } from "../model/snapshot.ts";
+import { overtakenBy, provenLineage } from "../record/lineage.ts";
+import { readable } from "../record/newest.ts";
+import { rotationId } from "../record/rotation-id.ts";
+import { readRecord } from "../record/tags.ts";
+import { hold, versionFacts } from "./credential.ts";
 
 /** An older version that matters still, and its value as long as that can be read. */
 export interface Earlier {

@@ -2,11 +2,10 @@ import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
 import type { Observation, ProviderFacts } from "../model/observation.ts";
 import type { Held, Observed } from "../model/snapshot.ts";
-import { type RotationPorts, rotatorContext, labelOf } from "../ports.ts";
+import { labelOf, type RotationPorts, rotatorContext } from "../ports.ts";
 import { readRecord } from "../record/tags.ts";
 
 /** Asks the provider which of the values we hold it accepts, and under which ids it knows them. */
-
 export async function lookAtProvider(
   secret: SecretPolicy,
   observed: Observed,
@@ -35,15 +34,15 @@ export async function lookAtProvider(
     (place === "pending" ? slotOfChosen(secret, observed.pending) : undefined);
   return withIds({ ...observed, facts: { ...observed.facts, provider } }, idOf);
 }
-/** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
 
+/** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
 export function slotOfChosen({ rotator }: SecretPolicy, held: Held | undefined): string | undefined {
   if (rotator.origin !== "chosen" || !held || held.credential?.id) return undefined;
   const recorded = readRecord(held.stored.tags).credential;
   return rotator.slots.find((slot) => slot === recorded);
 }
-/** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
 
+/** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
 export function withIds(observed: Observed, idOf: (place: Place) => string | undefined): Observed {
   const identified = (place: Place) => {
     const held = observed[place];
@@ -68,5 +67,7 @@ export function withIds(observed: Observed, idOf: (place: Place) => string | und
   };
   return { ...observed, ...held, facts };
 }
+
 export const places = ["latest", "pending", "replaced", "overtaken"] as const;
+
 export type Place = (typeof places)[number];

@@ -1,17 +1,14 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import { claimedId, hold, versionFacts } from "./credential.ts";
-import { restoredBy } from "../record/lineage.ts";
-import { type Held, type Observed } from "../model/snapshot.ts";
-import { newestIn } from "../record/newest.ts";
-import { readable } from "../record/newest.ts";
-import { vaultOf } from "../ports.ts";
-import { pendingName } from "../ports.ts";
-import { type RotationPorts } from "../ports.ts";
-import { factsOf, lookBack, type Past } from "./history.ts";
-import { readRecord } from "../record/tags.ts";
-import { rotationId } from "../record/rotation-id.ts";
 import type { Latest, Pending, Request } from "../model/observation.ts";
+import type { Held, Observed } from "../model/snapshot.ts";
+import { pendingName, type RotationPorts, vaultOf } from "../ports.ts";
+import { restoredBy } from "../record/lineage.ts";
+import { newestIn, readable } from "../record/newest.ts";
+import { rotationId } from "../record/rotation-id.ts";
+import { readRecord } from "../record/tags.ts";
+import { claimedId, hold, versionFacts } from "./credential.ts";
+import { factsOf, lookBack, type Past } from "./history.ts";
 
 /** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
 export async function observe(

@@ -28,6 +28,7 @@ const prefix = "keyturn-";
  * moved onto this version, which somebody else wrote. `rolling-back`: this version is to be replaced by the one before.
  */
 export const Mode = z.enum(["routine", "compromised", "roll", "rolling-back"]);
+
 export type Mode = z.infer<typeof Mode>;
 
 export interface Intent {
@@ -52,6 +53,7 @@ export interface Hold {
 
 /** `retired`: the rotation that made this version is closed. `revoked`: its own credential is dead, and it is disabled. */
 const states = ["parked", "published", "retired", "revoked"] as const;
+
 export type State = (typeof states)[number];
 
 /** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
