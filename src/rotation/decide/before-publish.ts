@@ -4,7 +4,7 @@ import type { Observation, Pending, ReadableLatest } from "../model/observation.
 import type { VersionRecord } from "../record/tags.ts";
 import { oddChild, rebuild } from "./derived.ts";
 import { setBack } from "./foreign-version.ts";
-import { isKnown } from "./own-credentials.ts";
+import { isCandidate } from "./stand-down.ts";
 
 /** How long to leave readers alone that are not up: the longer they are, the longer. */
 const downPause = { least: 15_000, most: 10 * 60_000 };
@@ -141,12 +141,6 @@ function derives(seen: Observation, { record }: ReadableLatest, rules: Rules): A
   return seen.children ? oddChild(seen, rules) : { kind: "look", at: "children" };
 }
 
-/** Parked by this rotation, for the slot that is free now, and not the value that is latest already. */
-export function isCandidate(pending: Pending, rotation: string, slot: string): boolean {
-  if (pending.kind !== "parked" || pending.rotation !== rotation || pending.equalsLatest) return false;
-  return slot === "" ? pending.credentialId !== undefined : pending.credentialId === slot;
-}
-
 function isRefused(pending: Pending): boolean {
   return pending.kind === "parked" && pending.refusals >= mostRefusals;
 }
@@ -156,32 +150,4 @@ function freeSlot(inUse: string | undefined, { rotator }: Rules): string | undef
   if (rotator.slots.length === 0) return "";
   if (inUse === undefined || !rotator.slots.includes(inUse)) return undefined;
   return rotator.overlap === "single" ? inUse : rotator.slots.find((slot) => slot !== inUse);
-}
-
-/**
- * A rotation that ends before its publish must leave latest working: where one credential is replaced in place, the
- * provider may hold the candidate already. Returns `end` once that is so.
- */
-export function standDown(seen: Observation, latest: ReadableLatest, rules: Rules, end: Action): Action {
-  const { pending, provider } = seen;
-  const mayBeApplied =
-    rules.rotator.overlap === "single" && isCandidate(pending, latest.rotation, latest.credentialId ?? "");
-  if (!mayBeApplied) return end;
-  if (!provider) return { kind: "look", at: "provider" };
-  if (provider.latest === "unknown" || provider.pending === "unknown") return pause(seen);
-  return provider.latest === "refused" && provider.pending === "accepted"
-    ? { kind: "set-back", to: "latest" }
-    : end;
-}
-
-/** A candidate that nobody will publish is not left alive at the provider; then what was asked is taken back. */
-export function discard(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
-  const end = standDown(seen, latest, rules, { kind: "drop-intent" });
-  const { pending, provider } = seen;
-  if (rules.rotator.overlap === "single" || end.kind !== "drop-intent") return end;
-  const id = pending.kind === "parked" && pending.rotation === latest.rotation ? pending.credentialId : "";
-  if (!id || id === latest.credentialId || !isKnown(id, rules)) return end;
-  if (!provider) return { kind: "look", at: "provider" };
-  if (provider.pending === "unknown") return pause(seen);
-  return provider.pending === "accepted" ? { kind: "revoke", credentialId: id } : end;
 }
