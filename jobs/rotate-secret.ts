@@ -14,9 +14,9 @@ import { countFailure, countRefusal } from "../src/rotation/act/failures.ts";
 import type { Act, Action } from "../src/rotation/model/action.ts";
 import type { Request } from "../src/rotation/model/observation.ts";
 import { rotationOf } from "../src/rotation/model/predicates.ts";
-import type { Observed } from "../src/rotation/model/snapshot.ts";
+import type { Snapshot } from "../src/rotation/model/snapshot.ts";
 import type { RotationPorts } from "../src/rotation/ports.ts";
-import { lookAndDecide } from "../src/rotation/reconcile.ts";
+import { observeAndDecide } from "../src/rotation/reconcile.ts";
 import { recordStep } from "../src/rotation/report/audit.ts";
 import { describeAction } from "../src/rotation/report/describe.ts";
 import { attribute } from "../src/telemetry/names.ts";
@@ -59,7 +59,7 @@ export function createRotateSecret(ports: RotateSecretPorts): JobDefinition<"rot
 }
 
 /** What a decision says when there is nothing to do now. */
-type Pause = Exclude<Action, Act | { kind: "look" }>;
+type Pause = Exclude<Action, Act | { kind: "observe" }>;
 
 interface Run {
   readonly secret: SecretPolicy;
@@ -103,14 +103,14 @@ function ends({ kind }: Act): boolean {
 }
 
 /** A newer policy may know of readers that this one does not. A leak waits for nobody. */
-async function mayEnd({ ports }: Run, { facts: { latest } }: Observed): Promise<boolean> {
+async function mayEnd({ ports }: Run, { facts: { latest } }: Snapshot): Promise<boolean> {
   const { hold, intent } = latest.kind === "readable" ? latest.record : {};
   return hold?.leaked === true || intent?.mode === "compromised" || (await ports.agreed());
 }
 
 /** `vault/name` of the secret that is written to. */
 function subjectOf({ secret }: Run, action: Act): string {
-  return action.kind === "publish-child" ? action.child : secret.key;
+  return action.kind === "publish-derived" ? action.child : secret.key;
 }
 
 /** What a person has named is done once; the rest follows from what can be seen. */
@@ -120,7 +120,7 @@ function isAnswered({ mode }: Request, { kind }: Act): boolean {
 
 function decide({ secret, ports, signal }: Run, request: Request) {
   return inSpan("look and decide", { [attribute.secret]: secret.key }, async (span) => {
-    const decision = await lookAndDecide(secret, request, ports, signal);
+    const decision = await observeAndDecide(secret, request, ports, signal);
     span.setAttribute(attribute.action, decision.action.kind);
     return decision;
   });
@@ -128,7 +128,7 @@ function decide({ secret, ports, signal }: Run, request: Request) {
 
 async function perform(
   run: Run,
-  observed: Observed,
+  observed: Snapshot,
   action: Act,
   rotation: string,
 ): Promise<"done" | "superseded" | "propagating"> {
@@ -158,12 +158,12 @@ async function perform(
  * rotation that cannot succeed ends in quarantine, however often it is asked for. A candidate that is refused in use is
  * counted by itself; after some more tries it is made anew.
  */
-async function refused(run: Run, observed: Observed, action: Act, fault: Fault): Promise<"done"> {
+async function refused(run: Run, observed: Snapshot, action: Act, fault: Fault): Promise<"done"> {
   const { secret, ports, signal } = run;
   const scene = { secret, observed, ports, signal };
   if (fault.code === "credential-rejected") await countRefusal(scene);
   // The readers of the parent are not kept waiting for a derived secret that cannot be written.
-  if (action.kind === "publish-child") await queueRoll(run.context.enqueue, secret.key);
+  if (action.kind === "publish-derived") await queueRoll(run.context.enqueue, secret.key);
   // The vault will not take this version from us: trying again would only leave a single credential broken for longer.
   const isFinal = action.kind === "publish" && fault.code !== "credential-rejected";
   await countFailure(scene, fault.code, isFinal);
@@ -174,7 +174,7 @@ async function tell({ context, secret }: Run, action: Action, rotation: string):
   await context.progress({ ...describeAction(action), secret: secret.key, rotation });
 }
 
-async function conclude(run: Run, observed: Observed, action: Pause): Promise<Outcome> {
+async function conclude(run: Run, observed: Snapshot, action: Pause): Promise<Outcome> {
   const { secret } = run;
   const rotation = rotationOf(observed.facts, action);
   switch (action.kind) {
@@ -196,14 +196,14 @@ async function conclude(run: Run, observed: Observed, action: Pause): Promise<Ou
 }
 
 /** The roller that has sent us knows of the groups that gate nothing. */
-async function roll({ context, data, secret }: Run, { facts }: Observed): Promise<void> {
+async function roll({ context, data, secret }: Run, { facts }: Snapshot): Promise<void> {
   const { unconfirmed = [], others = [] } = facts.dependents ?? {};
   const isNews = others.length > 0 && data.trigger !== "confirmed";
   if (unconfirmed.length > 0 || isNews) await queueRoll(context.enqueue, secret.key);
 }
 
 /** Queues a look at one secret; a second one from the same kind of cause is dropped while the first is alive. */
-export function queueLook(
+export function queueRotate(
   enqueue: Enqueue,
   { vault, name, key }: SecretPolicy,
   cause: Pick<RotateSecret, "trigger" | "requestId" | "version">,
@@ -230,12 +230,12 @@ async function waitForOverlap(
   if (data.trigger === "nudge") return { again: action.until, why: "the old credential may not retire yet" };
   await tell(run, action, rotation);
   const delay = Math.max(0, action.until - ports.clock.now());
-  await queueLook(context.enqueue, secret, { trigger: "nudge", requestId: data.requestId }, delay);
+  await queueRotate(context.enqueue, secret, { trigger: "nudge", requestId: data.requestId }, delay);
   return { done: "overlap" };
 }
 
 /** Looks again soon, as long as the provider's own delay can explain it; after that the candidate counts as refused. */
-async function waitForProvider(run: Run, observed: Observed, action: Act): Promise<Outcome> {
+async function waitForProvider(run: Run, observed: Snapshot, action: Act): Promise<Outcome> {
   const { secret, ports } = run;
   const now = ports.clock.now();
   const since = observed.pending?.stored.createdAt ?? now;

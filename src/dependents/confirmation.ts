@@ -21,7 +21,7 @@ export interface Confirmations {
  * Which dependents are not confirmed on this version. `waived`: groups that a person has confirmed; `recorded`: what
  * was written down of the dependents at the publish.
  */
-export async function lookAtReaders(
+export async function observeReaders(
   secret: Reader,
   { waived = [], recorded, ...publication }: Publication & Waivers,
   ports: RolloutPorts,

@@ -4,10 +4,10 @@ import { names } from "./dependents.ts";
 
 /** Whether the retirement of this secret, or of one that is derived from it, waits for this group. */
 export function gatesFor(
-  { children, ...own }: SecretPolicy,
+  { derived, ...own }: SecretPolicy,
   group: Pick<ContainerGroupView, "id" | "tags">,
 ): boolean {
-  return [own, ...children].some((reader) => gates(reader, group));
+  return [own, ...derived].some((reader) => gates(reader, group));
 }
 
 /** As the dependents are resolved: the policy's own list comes before what is discovered. */

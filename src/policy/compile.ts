@@ -46,10 +46,10 @@ export function compile(
       const { entry, rotator } = secret;
       const vault = byName.get(entry.vault.toLowerCase());
       if (!vault || !rotator) return [];
-      const children = descendantsOf(secret, secrets).flatMap((child) =>
+      const derived = descendantsOf(secret, secrets).flatMap((child) =>
         compileDerived(child, secrets, byName, file),
       );
-      return [{ ...compileSecret(entry, vault, rotator, file), children }];
+      return [{ ...compileSecret(entry, vault, rotator, file), derived }];
     }),
   });
 }
@@ -63,7 +63,7 @@ function compileSecret(
   vault: VaultPolicy,
   rotator: BoundRotator,
   { defaults }: PolicyFile,
-): Omit<SecretPolicy, "children"> {
+): Omit<SecretPolicy, "derived"> {
   return {
     key: `${vault.name}/${entry.name}`,
     vault,

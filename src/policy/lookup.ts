@@ -17,8 +17,8 @@ export function findSecretByKey(policy: Policy, key: string): SecretPolicy | und
 }
 
 /** Of the secret and of all that is derived from it. */
-function namesOf({ key, children }: SecretPolicy): string[] {
-  return [key, ...children.map((child) => child.key)].map((name) => name.toLowerCase());
+function namesOf({ key, derived }: SecretPolicy): string[] {
+  return [key, ...derived.map((child) => child.key)].map((name) => name.toLowerCase());
 }
 
 /** By its short name. */
@@ -42,7 +42,7 @@ export function namedGroups(secret: Pick<SecretPolicy, "dependents">): GroupId[]
 export function secretsNaming(policy: Policy, group: GroupId): SecretPolicy[] {
   const wanted = normaliseId(group);
   return policy.secrets.filter((secret) =>
-    [secret, ...secret.children].some((each) => namedGroups(each).includes(wanted)),
+    [secret, ...secret.derived].some((each) => namedGroups(each).includes(wanted)),
   );
 }
 

@@ -65,7 +65,7 @@ export const azureKey = defineRotator<Target>({
     const { kind, names } = resourceOf(target);
     return kind.dataPlane === "storage" ? createSignSas(names[0] ?? "") : undefined;
   },
-  async look(target, known, { providers: { azureKeys }, signal }) {
+  async observe(target, known, { providers: { azureKeys }, signal }) {
     const listed = await azureKeys.list(resourceOf(target), signal);
     const found = known.map((credential) => keyOf(target, listed, credential));
     return {

@@ -9,7 +9,7 @@ import {
   defineRotator,
   type Providers,
   type Rotator,
-  type Sighting,
+  type RotatorObservation,
 } from "./rotator.ts";
 
 export const HostName = z
@@ -106,7 +106,7 @@ export function defineLogInRotator<T extends LogInTarget>(rotator: LogInRotator<
       id: slot,
       value: randomText(defaultLength, alphabets.unreserved, random),
     }),
-    look: (target, known, { providers, signal }) =>
+    observe: (target, known, { providers, signal }) =>
       look(target, names(target), known, logIns(providers), signal),
     async apply(target, { id: name, value }, { providers, signal }) {
       assertOurs(rotator, target, name);
@@ -135,7 +135,7 @@ async function look(
   known: readonly Credential[],
   server: LogIns,
   signal: AbortSignal,
-): Promise<Sighting> {
+): Promise<RotatorObservation> {
   const found = await server.find(target, target.admin, names, signal);
   const accepts: Acceptance[] = [];
   for (const { id, value } of known) {

@@ -56,7 +56,7 @@ export const entraClientSecret = defineRotator<Target>({
     const { keyId, value } = await graph.addPassword(target.application, { displayName, endsAt }, signal);
     return { id: keyId, value };
   },
-  async look(target, known, { providers: { graph }, now, signal, label }) {
+  async observe(target, known, { providers: { graph }, now, signal, label }) {
     const { secrets } = await applicationOf(target, graph, signal);
     const works = await Promise.all(known.map(({ value }) => signsIn(target, graph, value, signal)));
     const asked = known.map((credential, index) => ({

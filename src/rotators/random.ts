@@ -37,7 +37,7 @@ export const random = defineRotator({
     const text = randomText(length, charactersOf(alphabet), randomInt);
     return { id: slot, value: new SecretValue(prefix + text.reveal()) };
   },
-  look: async (_target, known) => ({
+  observe: async (_target, known) => ({
     exists: known.map(({ id }) => id),
     accepts: known.map(() => "accepted"),
   }),

@@ -32,7 +32,7 @@ export function createEndpointInMemory(endpoint: EndpointInMemory): HttpService 
     if ("refused" in caller) return status(401);
     const body = Body.parse(await request.json());
     const call = new URL(request.url).pathname.split("/").at(-1) ?? "";
-    if (call === "look") return look(endpoint, body);
+    if (call === "observe") return observe(endpoint, body);
     const slot = endpoint.slots.get(body.credential.id);
     if (!slot) return status(410);
     if (call !== "verify")
@@ -47,7 +47,7 @@ function change({ clock }: EndpointInMemory, slot: Slot, value: string | undefin
   return status(clock.now() < slot.spreadUntil ? 202 : 204);
 }
 
-function look(endpoint: EndpointInMemory, { credentials }: Body): Response {
+function observe(endpoint: EndpointInMemory, { credentials }: Body): Response {
   const { slots } = endpoint;
   const answers = credentials.map(({ id, value }) => {
     const name = id ?? [...slots].find(([, slot]) => slot.value === value)?.[0];

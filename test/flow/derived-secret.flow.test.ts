@@ -80,10 +80,10 @@ describe("a secret that is derived from one near its expiry", () => {
 
   test("is in the trace of its parent's rotation", async () => {
     const publish = await until("the write's span has arrived", () =>
-      receiver.spans.find(({ name }) => name === "publish-child"),
+      receiver.spans.find(({ name }) => name === "publish-derived"),
     );
     const names = receiver.spans.filter(({ traceId }) => traceId === publish.traceId).map(({ name }) => name);
-    for (const name of ["publish", "publish-child", "restart reports", "restart orders-api"])
+    for (const name of ["publish", "publish-derived", "restart reports", "restart orders-api"])
       expect(names).toContain(name);
   });
 

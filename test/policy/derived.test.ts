@@ -32,7 +32,7 @@ ${value}`),
   );
   expect(policy.secrets.map(({ key }) => key)).toEqual(["prod-kv/orders-db"]);
   const [root] = policy.secrets;
-  expect(root?.children).toMatchObject([
+  expect(root?.derived).toMatchObject([
     {
       key: "prod-kv/orders-url",
       template: "db://{username}:{password:url}@{host}",
@@ -72,7 +72,7 @@ test("a shared access signature takes the words of the file in Azure's letters a
     { file: "policy.yaml", rotators },
   );
   const container = { kind: "container", container: "inbox", permissions: "rcl" };
-  expect(secrets[0]?.children).toMatchObject([
+  expect(secrets[0]?.derived).toMatchObject([
     {
       key: "prod-kv/account-sas",
       template: "{password}",

@@ -24,7 +24,7 @@ const idle = {
   propagation: 0,
   roles: [],
   choose: (_target: unknown, slot: string) => ({ id: slot, value: new SecretValue("x") }),
-  look: () => Promise.resolve({ exists: [], accepts: [] }),
+  observe: () => Promise.resolve({ exists: [], accepts: [] }),
   apply: () => Promise.resolve(),
   verify: () => Promise.resolve(),
   revoke: () => Promise.resolve(),

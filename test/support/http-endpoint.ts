@@ -41,7 +41,7 @@ export function createExampleEndpoint(options: EndpointOptions): Hono {
     return await next();
   });
 
-  app.post("/look", async (context) => {
+  app.post("/observe", async (context) => {
     const { credentials } = Look.parse(await context.req.json());
     return context.json({
       exists: [...slots.keys()],

@@ -34,7 +34,7 @@ const Sighting = z.object({
   exists: z.array(z.string()),
   credentials: z.array(z.object({ acceptance: Acceptance, id: z.string().optional() })),
 });
-export type EndpointSighting = z.infer<typeof Sighting>;
+export type EndpointObservation = z.infer<typeof Sighting>;
 
 /**
  * An endpoint of the user's own that speaks the protocol of `src/rotators/http.md`, for systems that keyturn does not
@@ -43,11 +43,11 @@ export type EndpointSighting = z.infer<typeof Sighting>;
  */
 export interface HttpEndpoint {
   /** One answer for each known credential, in the same order. */
-  look(
+  observe(
     address: EndpointAddress,
     known: readonly EndpointCredential[],
     signal: AbortSignal,
-  ): Promise<EndpointSighting>;
+  ): Promise<EndpointObservation>;
   /** @throws Fault `propagation-pending` if the endpoint has taken it, but is not done yet */
   apply(address: EndpointAddress, credential: EndpointCredential, signal: AbortSignal): Promise<void>;
   /** @throws Fault `credential-rejected`, or `propagation-pending` */
@@ -67,15 +67,15 @@ export interface HttpEndpointSettings {
 }
 
 /** Names of the calls; each is a path below the endpoint's URL. */
-export type EndpointCall = "look" | "apply" | "verify" | "revoke";
+export type EndpointCall = "observe" | "apply" | "verify" | "revoke";
 
 export function createHttpEndpoint(settings: HttpEndpointSettings): HttpEndpoint {
   const send = createSender(settings);
   return {
-    look: (address, known, signal) =>
-      inCall("look", address, "", signal, async () => {
-        const response = await send("look", address, { credentials: known.map(reveal) }, signal);
-        if (response.status !== 200) throw refusedBy("look", address, response);
+    observe: (address, known, signal) =>
+      inCall("observe", address, "", signal, async () => {
+        const response = await send("observe", address, { credentials: known.map(reveal) }, signal);
+        if (response.status !== 200) throw refusedBy("observe", address, response);
         const sighting = Sighting.safeParse(await readJson(response, address.url));
         if (sighting.success && sighting.data.credentials.length === known.length) return sighting.data;
         throw malformed(address.url);

@@ -3,7 +3,7 @@ import { retryAfter } from "../../azure/translate-error.ts";
 import { Fault, type FaultCode } from "../../errors.ts";
 import { connectionFault } from "../sql/connection-fault.ts";
 
-type Call = "look" | "apply" | "verify" | "revoke";
+type Call = "observe" | "apply" | "verify" | "revoke";
 
 /** Statuses that mean the same for every call. */
 const codes: Readonly<Record<number, FaultCode>> = {
@@ -37,7 +37,7 @@ export function answerFault(call: Call, url: string, response: PipelineResponse)
 }
 
 function codeOf(call: Call, status: number): FaultCode {
-  if (status === 202 && call !== "look") return "propagation-pending";
+  if (status === 202 && call !== "observe") return "propagation-pending";
   if (status === 422 && (call === "apply" || call === "verify")) return "credential-rejected";
   return codes[status] ?? (status >= 500 ? "unavailable" : "unexpected-response");
 }
@@ -45,7 +45,7 @@ function codeOf(call: Call, status: number): FaultCode {
 export function malformed(url: string): Fault {
   return new Fault(
     "unexpected-response",
-    `${url}/look answered with something that the protocol does not know`,
+    `${url}/observe answered with something that the protocol does not know`,
   );
 }
 

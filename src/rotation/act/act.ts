@@ -1,10 +1,10 @@
 import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Act } from "../model/action.ts";
-import type { Observed } from "../model/snapshot.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 import { type RotationPorts, rotatorContext } from "../ports.ts";
 import { mint, park, publish, reopenPending, settlePending } from "./candidate.ts";
 import { close, enable } from "./close.ts";
-import { publishChild } from "./derived.ts";
+import { publishDerived } from "./derived.ts";
 import { changeRecord, dropIntent, waive, writeIntent } from "./record.ts";
 import { restore } from "./roll-back.ts";
 import { credentialOf, type Scene } from "./scene.ts";
@@ -13,7 +13,7 @@ import { credentialOf, type Scene } from "./scene.ts";
 export async function act(
   action: Act,
   secret: SecretPolicy,
-  observed: Observed,
+  observed: Snapshot,
   ports: RotationPorts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -31,8 +31,8 @@ export async function act(
       return secret.rotator.apply(credentialOf(scene, "latest"), rotatorContext(ports, signal));
     case "publish":
       return publish(scene, action.rotation);
-    case "publish-child":
-      return publishChild(scene, action.child);
+    case "publish-derived":
+      return publishDerived(scene, action.child);
     case "settle-pending":
       return settlePending(scene);
     case "reopen-pending":

@@ -10,7 +10,7 @@ import type { SecretValue } from "../../secret-value.ts";
 import { labelOf, pendingName, rotatorContext, vaultOf } from "../ports.ts";
 import { newestOf } from "../record/newest.ts";
 import { readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
-import { credentialOf, held, type Scene, textIn } from "./scene.ts";
+import { credentialOf, versionIn, type Scene, textIn } from "./scene.ts";
 
 /** Key Vault announces a version as near its expiry 30 days ahead; a parked candidate shall never be announced. */
 const parkedAtLeast: Millis = 31 * 24 * 3600 * 1000;
@@ -41,7 +41,7 @@ export async function publish(scene: Scene, rotation: string): Promise<void> {
   const { secret, ports, signal } = scene;
   const credential = credentialOf(scene, "pending");
   await secret.rotator.verify(credential, rotatorContext(ports, signal));
-  const isLeak = readRecord(held(scene, "latest").stored.tags).intent?.mode === "compromised";
+  const isLeak = readRecord(versionIn(scene, "latest").stored.tags).intent?.mode === "compromised";
   const hold = isLeak ? { leaked: true } : undefined;
   const record: VersionRecord = { rotation, credential: credential.id, state: "published", hold };
   const version = await newVersion(scene, textIn(scene, "pending"), record);
@@ -59,7 +59,7 @@ export async function newVersion(
   record: VersionRecord,
 ): Promise<NewVersion> {
   const { secret, ports, signal } = scene;
-  const { stored } = held(scene, "latest");
+  const { stored } = versionIn(scene, "latest");
   const dependents = recordOf(secret, await resolveDependents(secret, ports, signal), ports.policy);
   return {
     value,
@@ -74,7 +74,7 @@ export async function newVersion(
 export async function refuseIfMoved(scene: Scene): Promise<void> {
   const { secret, ports, signal } = scene;
   const latest = await newestOf(secret.name, vaultOf(secret, ports.vaults), signal);
-  if (latest?.version === held(scene, "latest").stored.version) return;
+  if (latest?.version === versionIn(scene, "latest").stored.version) return;
   throw new Fault("superseded", `another version of ${secret.key} was stored meanwhile; looking again`, {
     secret: secret.key,
   });

@@ -5,17 +5,17 @@ import { Fault } from "../../errors.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../model/derived-text.ts";
 import { isOpenPublished } from "../model/predicates.ts";
-import type { Child } from "../model/snapshot.ts";
+import type { DerivedSecret } from "../model/snapshot.ts";
 import { vaultOf } from "../ports.ts";
 import { readRecord, writeRecord } from "../record/tags.ts";
-import { held, type Scene } from "./scene.ts";
+import { versionIn, type Scene } from "./scene.ts";
 
 /** Builds one derived secret from the latest version of its parent, in one write. */
-export async function publishChild(scene: Scene, key: string): Promise<void> {
+export async function publishDerived(scene: Scene, key: string): Promise<void> {
   const { secret, ports, signal } = scene;
-  const child = childOf(scene, key);
+  const child = derivedNamed(scene, key);
   const { policy, stored } = child;
-  const parent = held(scene, "latest");
+  const parent = versionIn(scene, "latest");
   const value = textOf(secret, policy, parent);
   if (!value) throw new Fault("internal-error", `nothing to derive ${key} from`, { secret: key });
   const dependents = recordOf(policy, await resolveDependents(policy, ports, signal), ports.policy);
@@ -41,10 +41,10 @@ export async function publishChild(scene: Scene, key: string): Promise<void> {
  * What their old versions hold is dead, as their parent's is: they are disabled. Those are the versions that this
  * rotation has replaced, and any that it wrote more than once.
  */
-export async function closeChildren(scene: Scene): Promise<void> {
+export async function closeDerived(scene: Scene): Promise<void> {
   const { observed, ports, signal } = scene;
   const rotation = rotationOf(scene);
-  for (const { policy, stored } of observed.children) {
+  for (const { policy, stored } of observed.derived) {
     if (!stored) continue;
     const vault = vaultOf(policy, ports.vaults);
     const versions = await vault.versions(policy.name, signal);
@@ -64,8 +64,8 @@ function replacedBy(rotation: string, versions: readonly SecretVersion[]): Secre
   return versions.filter((version) => written.includes(version) || froms.has(version.version));
 }
 
-function childOf({ observed }: Scene, key: string): Child {
-  const child = observed.children.find(({ policy }) => policy.key === key);
+function derivedNamed({ observed }: Scene, key: string): DerivedSecret {
+  const child = observed.derived.find(({ policy }) => policy.key === key);
   if (!child) throw new Fault("internal-error", `nothing was read from ${key}`, { secret: key });
   return child;
 }
@@ -82,11 +82,11 @@ function rotationOf({ observed, secret }: Scene): string {
 /** After a roll-back of the parent: the version before, if that is the very text, so that nobody is restarted for it. */
 async function broughtBack(
   scene: Scene,
-  { policy, stored }: Child,
+  { policy, stored }: DerivedSecret,
   value: SecretValue,
 ): Promise<string | undefined> {
   const { ports, signal } = scene;
-  const restored = readRecord(held(scene, "latest").stored.tags).restores;
+  const restored = readRecord(versionIn(scene, "latest").stored.tags).restores;
   const from = stored && readRecord(stored.tags).from;
   if (restored === undefined || from === undefined) return undefined;
   const vault = vaultOf(policy, ports.vaults);
@@ -97,7 +97,7 @@ async function broughtBack(
 }
 
 /** As before a publish of the parent: narrows the race with somebody else's write. */
-async function refuseIfMoved({ ports, signal }: Scene, { policy, stored }: Child): Promise<void> {
+async function refuseIfMoved({ ports, signal }: Scene, { policy, stored }: DerivedSecret): Promise<void> {
   const latest = await vaultOf(policy, ports.vaults).latest(policy.name, signal);
   if (latest?.version === stored?.version) return;
   throw new Fault("superseded", `another version of ${policy.key} was stored meanwhile; looking again`, {

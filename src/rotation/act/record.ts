@@ -3,12 +3,12 @@ import { waiverOf } from "../../dependents/fingerprint.ts";
 import { vaultOf } from "../ports.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { settlePending } from "./candidate.ts";
-import { held, type Scene } from "./scene.ts";
+import { versionIn, type Scene } from "./scene.ts";
 
 /** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
 export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
   const { observed, ports } = scene;
-  const requestId = observed.facts.request?.requestId ?? "look";
+  const requestId = observed.facts.request?.requestId ?? "observe";
   const intent = { mode, requestId, at: ports.clock.now() };
   await changeRecord(scene, (record) => ({
     ...record,
@@ -45,7 +45,7 @@ export async function changeRecord(
   change: (record: VersionRecord) => VersionRecord,
 ): Promise<void> {
   const { ports, secret, signal } = scene;
-  const { stored } = held(scene, "latest");
+  const { stored } = versionIn(scene, "latest");
   const tags = writeRecord(stored.tags, change(readRecord(stored.tags)));
   await vaultOf(secret, ports.vaults).update(secret.name, stored.version, { tags }, signal);
 }

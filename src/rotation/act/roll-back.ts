@@ -1,12 +1,12 @@
 import type { Millis } from "../../clock.ts";
 import { vaultOf } from "../ports.ts";
 import { newVersion, refuseIfMoved } from "./candidate.ts";
-import { credentialOf, held, type Scene, textIn } from "./scene.ts";
+import { credentialOf, versionIn, type Scene, textIn } from "./scene.ts";
 
 /** A new version with the replaced value and its expiry: it is due at once, so it waits for a person, or for a while. */
 export async function restore(scene: Scene): Promise<void> {
   const { secret, observed, ports, signal } = scene;
-  const { stored } = held(scene, "replaced");
+  const { stored } = versionIn(scene, "replaced");
   const { latest } = observed.facts;
   const rotation = latest.kind === "readable" ? latest.rotation : undefined;
   const notBefore = ports.clock.now() + secret.minInterval + turnOf(scene);

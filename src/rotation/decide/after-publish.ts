@@ -1,16 +1,16 @@
 import type { Timestamp } from "../../clock.ts";
-import { type Action, pause, type Rules, stop } from "../model/action.ts";
+import { type Action, pause, type SecretRules, stop } from "../model/action.ts";
 import type { Observation, ReadableLatest } from "../model/observation.ts";
 import { isLeaked } from "../model/predicates.ts";
-import { oddChild, rebuild } from "./derived.ts";
+import { oddDerived, rebuild } from "./derived.ts";
 import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
 
 /** Our version is latest and its rotation open: proves it, brings the dependents along, retires the old credential. */
-export function afterPublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+export function afterPublish(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const { provider, pending, dependents } = seen;
   const rotation = latest.record.rotation ?? "";
   if (latest.credentialId === undefined) return unreadable(rules);
-  if (!provider) return { kind: "look", at: "provider" };
+  if (!provider) return { kind: "observe", what: "provider" };
   if (provider.latest === "unknown") return pause(seen);
   if (provider.latest === "refused") return repair(seen, rotation, rules);
   // Where somebody stored a version while we published, only the parked copy tells that latest is ours.
@@ -18,11 +18,11 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: R
   if (isParked && !latest.between?.length) return { kind: "settle-pending", rotation };
   const late = isLate(seen, latest, rules);
   const child = rebuild(seen);
-  if (child && (child.kind === "look" || !late)) return child;
-  if (!dependents) return { kind: "look", at: "dependents" };
+  if (child && (child.kind === "observe" || !late)) return child;
+  if (!dependents) return { kind: "observe", what: "dependents" };
   if (dependents.unconfirmed.length > 0 && !late)
     return notConfirmed(seen, latest, dependents.unconfirmed, rules);
-  const odd = late ? undefined : oddChild(seen, rules);
+  const odd = late ? undefined : oddDerived(seen, rules);
   if (odd) return odd;
   const retireAt = overlapEnd(latest, rules);
   if (seen.now < retireAt) return { kind: "wait", until: retireAt, reason: "overlap" };
@@ -31,7 +31,7 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: R
 }
 
 /** Whoever cannot be found may still hold the old credential. */
-function lost(count: number | undefined, { key }: Rules): Action {
+function lost(count: number | undefined, { key }: SecretRules): Action {
   return stop(
     "dependents-missing",
     `${count} container group(s) that read ${key} when it was published cannot be found any more, and the policy has not ` +
@@ -40,7 +40,7 @@ function lost(count: number | undefined, { key }: Rules): Action {
   );
 }
 
-function unreadable({ key }: Rules): Action {
+function unreadable({ key }: SecretRules): Action {
   return stop(
     "cannot-adopt",
     `the text of ${key}, which keyturn published, does not fit the policy's template any more; ` +
@@ -49,7 +49,7 @@ function unreadable({ key }: Rules): Action {
 }
 
 /** A leaked credential lives no longer than this, whoever still needs it. */
-export function isLate({ now }: Observation, latest: ReadableLatest, { deadline }: Rules): boolean {
+export function isLate({ now }: Observation, latest: ReadableLatest, { deadline }: SecretRules): boolean {
   return isLeaked(latest) && now >= leakedSince(latest) + deadline;
 }
 
@@ -58,7 +58,7 @@ function notConfirmed(
   seen: Observation,
   latest: ReadableLatest,
   groups: readonly string[],
-  rules: Rules,
+  rules: SecretRules,
 ): Action {
   if (seen.request?.trigger !== "roll-failed" || isLeaked(latest)) return { kind: "roll", groups };
   if (latest.record.restores === undefined) return { kind: "write-intent", mode: "rolling-back" };
@@ -72,7 +72,7 @@ function notConfirmed(
 }
 
 /** Nobody needs an overlap with a leaked value, or with one that was taken back. */
-function overlapEnd(latest: ReadableLatest, { overlap }: Rules): Timestamp {
+function overlapEnd(latest: ReadableLatest, { overlap }: SecretRules): Timestamp {
   return isLeaked(latest) || latest.record.restores !== undefined ? 0 : latest.createdAt + overlap;
 }
 
@@ -84,7 +84,7 @@ function leakedSince({ record, createdAt }: ReadableLatest): Timestamp {
  * The provider refuses what we published: somebody changed it there. It is set to our value again, but only after the
  * candidate has shown that the value is ours: tags alone prove nothing.
  */
-function repair({ pending, provider }: Observation, rotation: string, rules: Rules): Action {
+function repair({ pending, provider }: Observation, rotation: string, rules: SecretRules): Action {
   // Two workers each made a candidate: one value was published, then the other one took its place at the provider.
   const isRaced = pending.kind === "parked" && pending.rotation === rotation && !pending.equalsLatest;
   if (isRaced && provider?.pending === "accepted") return { kind: "publish", rotation };
@@ -101,7 +101,7 @@ function repair({ pending, provider }: Observation, rotation: string, rules: Rul
 }
 
 /** Only a slot whose present value is the replaced one, and not the one in use, is ever revoked. */
-function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+function retire(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const { replaced, provider } = seen;
   const end = close(seen, latest, rules);
   if (!rules.retire) return end;
@@ -118,7 +118,7 @@ function retire(seen: Observation, latest: ReadableLatest, rules: Rules): Action
 }
 
 /** Whether the old credential is another one than that of latest, which somebody can be told to refuse. */
-function hasTwo({ rotator }: Rules): boolean {
+function hasTwo({ rotator }: SecretRules): boolean {
   return rotator.overlap === "dual" && (rotator.slots.length > 0 || rotator.origin === "minted");
 }
 
@@ -126,7 +126,7 @@ function hasTwo({ rotator }: Rules): boolean {
  * Once the rotation is closed nobody looks any more. Who gates nothing is brought along before, but not waited for for
  * long; who could not follow a leak in time is not forgotten.
  */
-function close(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+function close(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const { unconfirmed = [], others = [] } = seen.dependents ?? {};
   if (unconfirmed.length > 0) return { kind: "roll", groups: unconfirmed };
   const patience = Math.max(overlapEnd(latest, rules), latest.createdAt) + rules.deadline;

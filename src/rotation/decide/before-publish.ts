@@ -1,8 +1,8 @@
-import { type Action, doesNotFit, pause, type Rules, stop } from "../model/action.ts";
+import { type Action, doesNotFit, pause, type SecretRules, stop } from "../model/action.ts";
 import { dueAt } from "../model/due.ts";
 import type { Observation, Pending, ReadableLatest } from "../model/observation.ts";
 import type { VersionRecord } from "../record/tags.ts";
-import { oddChild, rebuild } from "./derived.ts";
+import { oddDerived, rebuild } from "./derived.ts";
 import { setBack } from "./foreign-version.ts";
 import { isCandidate } from "./stand-down.ts";
 
@@ -13,7 +13,7 @@ const downPause = { least: 15_000, most: 10 * 60_000 };
 const mostRefusals = 3;
 
 /** Somebody asked for this version to be replaced: makes a candidate, proves it, publishes it. */
-export function beforePublish(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+export function beforePublish(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   if (latest.credentialId === undefined && !latest.enabled) {
     return stop(
       "secret-disabled",
@@ -23,14 +23,14 @@ export function beforePublish(seen: Observation, latest: ReadableLatest, rules: 
   }
   if (latest.credentialId === undefined) return doesNotFit(rules);
   const { provider } = seen;
-  if (!provider) return { kind: "look", at: "provider" };
+  if (!provider) return { kind: "observe", what: "provider" };
   if (provider.missing.length > 0) {
     return stop("target-missing", `${rules.key}: not found at the provider: ${provider.missing.join(", ")}`);
   }
   return prepareCandidate(seen, latest, rules);
 }
 
-function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const { pending, provider } = seen;
   const { rotation } = latest;
   const slot = freeSlot(latest.credentialId, rules);
@@ -63,14 +63,14 @@ function prepareCandidate(seen: Observation, latest: ReadableLatest, rules: Rule
 function stillInUse(
   seen: Observation,
   { first, record, createdAt }: ReadableLatest,
-  { rotator, overlap }: Rules,
+  { rotator, overlap }: SecretRules,
 ): Action | undefined {
   const takesTurns = rotator.overlap === "dual" && rotator.slots.length > 0;
   if (first || !takesTurns || isPressing(seen, record)) return undefined;
   const child = rebuild(seen);
   if (child) return child;
   const { dependents, now } = seen;
-  if (!dependents) return { kind: "look", at: "dependents" };
+  if (!dependents) return { kind: "observe", what: "dependents" };
   if (dependents.unconfirmed.length > 0) return { kind: "roll", groups: dependents.unconfirmed };
   const until = createdAt + (record.restores === undefined ? overlap : 0);
   return now < until ? { kind: "wait", until, reason: "slot" } : undefined;
@@ -82,11 +82,11 @@ function isPressing({ provider }: Observation, { intent }: VersionRecord): boole
 }
 
 /** Nothing is begun while readers are down: they could not show whether they take the new value. Not for ever, though. */
-function preFlight(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+function preFlight(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action | undefined {
   const patience = dueAt(latest, rules) + rules.rotateBefore / 2;
   if (isPressing(seen, latest.record) || seen.now >= patience) return undefined;
-  if (!seen.children) return { kind: "look", at: "children" };
-  if (!seen.dependents) return { kind: "look", at: "dependents" };
+  if (!seen.derived) return { kind: "observe", what: "derived" };
+  if (!seen.dependents) return { kind: "observe", what: "dependents" };
   if ((seen.dependents.down ?? []).length === 0) return undefined;
   const waited = seen.now - (latest.record.intent?.at ?? seen.now);
   const longer = Math.min(Math.max(downPause.least, waited / 10), downPause.most);
@@ -106,7 +106,7 @@ function notOfThem(key: string, id: string | undefined): string {
 function makeRoom(
   { provider }: Observation,
   { lineage, first }: ReadableLatest,
-  { rotator, retire }: Rules,
+  { rotator, retire }: SecretRules,
 ): Action | undefined {
   const [orphan] = provider?.orphans ?? [];
   if (lineage === "foreign" && !first) return undefined;
@@ -115,7 +115,7 @@ function makeRoom(
     : undefined;
 }
 
-function isYoung({ pending, now }: Observation, { rotator }: Rules): boolean {
+function isYoung({ pending, now }: Observation, { rotator }: SecretRules): boolean {
   return pending.kind === "parked" && now < pending.createdAt + rotator.propagation;
 }
 
@@ -123,7 +123,7 @@ function isYoung({ pending, now }: Observation, { rotator }: Rules): boolean {
  * What stands against replacing a value that somebody else wrote; nothing once a candidate is parked: the value was seen
  * to work then, and a single credential stops working the moment its candidate is applied.
  */
-function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+function adopts(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action | undefined {
   const { provider } = seen;
   // Disabled by hand because it is leaked: nobody can ask the provider about it, and it is not worth keeping.
   if (!latest.enabled) return undefined;
@@ -136,9 +136,9 @@ function adopts(seen: Observation, latest: ReadableLatest, rules: Rules): Action
 }
 
 /** What could not be derived from the new value is told before there is one; a leak is not waited with for that. */
-function derives(seen: Observation, { record }: ReadableLatest, rules: Rules): Action | undefined {
+function derives(seen: Observation, { record }: ReadableLatest, rules: SecretRules): Action | undefined {
   if (record.intent?.mode === "compromised") return undefined;
-  return seen.children ? oddChild(seen, rules) : { kind: "look", at: "children" };
+  return seen.derived ? oddDerived(seen, rules) : { kind: "observe", what: "derived" };
 }
 
 function isRefused(pending: Pending): boolean {
@@ -146,7 +146,7 @@ function isRefused(pending: Pending): boolean {
 }
 
 /** The slot that the published value does not use; the only one there is for a single credential. */
-function freeSlot(inUse: string | undefined, { rotator }: Rules): string | undefined {
+function freeSlot(inUse: string | undefined, { rotator }: SecretRules): string | undefined {
   if (rotator.slots.length === 0) return "";
   if (inUse === undefined || !rotator.slots.includes(inUse)) return undefined;
   return rotator.overlap === "single" ? inUse : rotator.slots.find((slot) => slot !== inUse);

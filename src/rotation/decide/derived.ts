@@ -1,17 +1,20 @@
-import { type Action, type Rules, stop } from "../model/action.ts";
-import type { ChildFacts, Observation } from "../model/observation.ts";
+import { type Action, type SecretRules, stop } from "../model/action.ts";
+import type { DerivedFacts, Observation } from "../model/observation.ts";
 import { behind } from "../model/predicates.ts";
 
 /** Builds the derived secrets from latest, one write after the other; nothing once all follow it. */
 export function rebuild(seen: Observation): Action | undefined {
-  if (!seen.children) return { kind: "look", at: "children" };
+  if (!seen.derived) return { kind: "observe", what: "derived" };
   const child = behind(seen);
-  return child && { kind: "publish-child", child: child.key };
+  return child && { kind: "publish-derived", child: child.key };
 }
 
 /** A derived secret that nobody but a person may touch. */
-export function oddChild({ children = [] }: Observation, { key }: Pick<Rules, "key">): Action | undefined {
-  const odd = children.find(({ state }) => state in questions);
+export function oddDerived(
+  { derived = [] }: Observation,
+  { key }: Pick<SecretRules, "key">,
+): Action | undefined {
+  const odd = derived.find(({ state }) => state in questions);
   const question = odd && questions[odd.state];
   return question && stop(question.code, question.text(odd.key, key));
 }
@@ -21,7 +24,7 @@ type Question = {
   readonly text: (child: string, parent: string) => string;
 };
 
-const questions: { readonly [S in ChildFacts["state"]]?: Question } = {
+const questions: { readonly [S in DerivedFacts["state"]]?: Question } = {
   foreign: {
     code: "cannot-adopt",
     text: (child, parent) =>

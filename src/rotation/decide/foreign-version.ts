@@ -1,6 +1,6 @@
-import { type Action, doesNotFit, pause, type Rules, stop } from "../model/action.ts";
+import { type Action, doesNotFit, pause, type SecretRules, stop } from "../model/action.ts";
 import type { Observation, ReadableLatest, VersionFacts } from "../model/observation.ts";
-import { oddChild, rebuild } from "./derived.ts";
+import { oddDerived, rebuild } from "./derived.ts";
 import { isKnown, isNamed, whichOne } from "./own-credentials.ts";
 
 /** Somebody stored a version while a rotation was under way: it is on top of ours, or of the one we were to replace. */
@@ -13,7 +13,7 @@ export function isUnfinished({ overtaken, replaced, pending }: Observation, late
  * Nothing is rotated, but the readers are moved onto the version that somebody stored, if it works; then what that
  * version has overtaken is retired, as it would have been if ours had stayed latest.
  */
-export function followLatest(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+export function followLatest(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const against = standsAgainst(seen, latest, rules);
   if (against) return against;
   const { pending, overtaken } = seen;
@@ -21,10 +21,10 @@ export function followLatest(seen: Observation, latest: ReadableLatest, rules: R
     return { kind: "settle-pending", rotation: pending.rotation ?? "" };
   const child = rebuild(seen);
   if (child) return child;
-  if (!seen.dependents) return { kind: "look", at: "dependents" };
+  if (!seen.dependents) return { kind: "observe", what: "dependents" };
   const { unconfirmed, others = [] } = seen.dependents;
   if (unconfirmed.length > 0) return { kind: "roll", groups: unconfirmed };
-  const odd = oddChild(seen, rules);
+  const odd = oddDerived(seen, rules);
   if (odd) return odd;
   const retired = overtaken && retireOvertaken(seen, latest, overtaken, rules);
   if (retired) return retired;
@@ -32,10 +32,14 @@ export function followLatest(seen: Observation, latest: ReadableLatest, rules: R
 }
 
 /** Why nobody is to be restarted onto latest: it cannot be read, or the provider refuses it. */
-export function standsAgainst(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+export function standsAgainst(
+  seen: Observation,
+  latest: ReadableLatest,
+  rules: SecretRules,
+): Action | undefined {
   if (latest.credentialId === undefined) return doesNotFit(rules);
   const { provider } = seen;
-  if (!provider) return { kind: "look", at: "provider" };
+  if (!provider) return { kind: "observe", what: "provider" };
   if (provider.latest === "unknown") return pause(seen);
   if (provider.latest === "accepted") return undefined;
   const question =
@@ -49,7 +53,7 @@ export function standsAgainst(seen: Observation, latest: ReadableLatest, rules: 
  * While the candidate is parked nobody was moved yet: the readers hold what the version before says. A single credential
  * that was changed under them is made to accept that again, since it was seen to work; never what somebody else stored.
  */
-export function setBack(seen: Observation, { rotator }: Pick<Rules, "rotator">): Action | undefined {
+export function setBack(seen: Observation, { rotator }: Pick<SecretRules, "rotator">): Action | undefined {
   const { pending, provider, replaced, overtaken } = seen;
   if (rotator.overlap !== "single" || rotator.origin !== "chosen" || pending.kind !== "parked")
     return undefined;
@@ -64,7 +68,7 @@ function retireOvertaken(
   seen: Observation,
   latest: ReadableLatest,
   overtaken: VersionFacts,
-  rules: Rules,
+  rules: SecretRules,
 ): Action | undefined {
   const retireAt = latest.createdAt + rules.overlap;
   if (seen.now < retireAt) return { kind: "wait", until: retireAt, reason: "overlap" };

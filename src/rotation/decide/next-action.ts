@@ -1,4 +1,4 @@
-import { type Action, type Rules, stop } from "../model/action.ts";
+import { type Action, type SecretRules, stop } from "../model/action.ts";
 import type { Observation, ReadableLatest } from "../model/observation.ts";
 import { isLeaked, isOpenPublished } from "../model/predicates.ts";
 import { afterPublish, isLate } from "./after-publish.ts";
@@ -13,7 +13,7 @@ import { standDown } from "./stand-down.ts";
  * Decides the next step of one secret's rotation from what can be seen. Pure and total: same facts, same action, and
  * every action may be repeated, so that a fresh process after a crash goes on where the world stands.
  */
-export function nextAction(seen: Observation, rules: Rules): Action {
+export function nextAction(seen: Observation, rules: SecretRules): Action {
   const { latest } = seen;
   if (latest.kind === "missing") {
     return stop("secret-missing", `${rules.key} does not exist; store its first version, then ask again`);
@@ -27,7 +27,7 @@ export function nextAction(seen: Observation, rules: Rules): Action {
   return answered(seen, latest, rules) ?? recorded(seen, latest) ?? proceed(seen, latest, rules);
 }
 
-function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Action {
+function proceed(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
   const { intent, hold } = latest.record;
   const isOpen = isOpenPublished(latest);
   // A leaked credential is retired in time, whatever else did not work.
@@ -44,14 +44,14 @@ function proceed(seen: Observation, latest: ReadableLatest, rules: Rules): Actio
   return atRest(seen, latest, rules);
 }
 
-function quarantined(seen: Observation, latest: ReadableLatest, rules: Rules, code: string): Action {
+function quarantined(seen: Observation, latest: ReadableLatest, rules: SecretRules, code: string): Action {
   const question =
     `the rotation of ${rules.key} was given up: ${code}; mend the cause, then ` +
     `keyturn resolve ${rules.key} --retry${isOpenPublished(latest) ? "" : ", or --abandon"}`;
   return standDown(seen, latest, rules, stop("quarantined", question));
 }
 
-function unreadable({ key }: Rules): Action {
+function unreadable({ key }: SecretRules): Action {
   return stop(
     "secret-disabled",
     `the latest version of ${key} is disabled, and the rotation that made it is not closed; ` +

@@ -1,16 +1,16 @@
-import { type Action, type Rules, stop } from "../model/action.ts";
+import { type Action, type SecretRules, stop } from "../model/action.ts";
 
 /** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
-export function isNamed({ rotator }: Rules): boolean {
+export function isNamed({ rotator }: SecretRules): boolean {
   return rotator.origin === "minted" && rotator.slots.length === 0;
 }
 
 /** Of the target's slots; where there are none, any id that the provider gave. Else an id is only what a tag says. */
-export function isKnown(id: string, { rotator }: Rules): boolean {
+export function isKnown(id: string, { rotator }: SecretRules): boolean {
   return rotator.slots.length === 0 ? rotator.origin === "minted" : rotator.slots.includes(id);
 }
 
-export function whichOne({ key }: Rules): Action {
+export function whichOne({ key }: SecretRules): Action {
   return stop(
     "slot-unknown",
     `the old credential of ${key} is still accepted, and the provider does not tell which of its credentials it is; ` +

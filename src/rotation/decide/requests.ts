@@ -1,4 +1,4 @@
-import { type Action, pause, type Rules, stop } from "../model/action.ts";
+import { type Action, pause, type SecretRules, stop } from "../model/action.ts";
 import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
 import { isLeaked, isOpenPublished } from "../model/predicates.ts";
 import type { Hold } from "../record/tags.ts";
@@ -22,9 +22,14 @@ export function isHeldBack(hold: Hold | undefined): boolean {
 }
 
 /** What a person names is revoked, as long as it is one of the target's, and not the one that is published. */
-export function revokeNamed(seen: Observation, latest: ReadableLatest, rules: Rules, id: string): Action {
+export function revokeNamed(
+  seen: Observation,
+  latest: ReadableLatest,
+  rules: SecretRules,
+  id: string,
+): Action {
   if (!isKnown(id, rules)) return stop("slot-unknown", `'${id}' is none of the credentials of ${rules.key}`);
-  if (!seen.provider) return { kind: "look", at: "provider" };
+  if (!seen.provider) return { kind: "observe", what: "provider" };
   if (seen.provider.latest === "unknown") return pause(seen);
   // `""`: the provider does not tell which one is published.
   if (id === latest.credentialId || !latest.credentialId || seen.provider.latest !== "accepted") {
@@ -49,7 +54,7 @@ export function recorded({ request }: Observation, latest: ReadableLatest): Acti
 }
 
 /** A person's answer to a rotation that was given up or held. */
-export function answered(seen: Observation, latest: ReadableLatest, rules: Rules): Action | undefined {
+export function answered(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action | undefined {
   const { request } = seen;
   const { intent, hold } = latest.record;
   if (!isAskedOf(latest, request)) return undefined;

@@ -6,7 +6,7 @@ import type { Observation } from "./observation.ts";
 
 /** One step, what still has to be looked at, when to look again, or who has to decide. */
 export type Action =
-  | { readonly kind: "look"; readonly at: "provider" | "children" | "dependents" }
+  | { readonly kind: "observe"; readonly what: "provider" | "derived" | "dependents" }
   | { readonly kind: "write-intent"; readonly mode: Mode }
   | { readonly kind: "park"; readonly slot: string; readonly rotation: string }
   | { readonly kind: "mint"; readonly slot: string; readonly rotation: string }
@@ -16,7 +16,7 @@ export type Action =
   | { readonly kind: "repair"; readonly rotation: string }
   | { readonly kind: "settle-pending"; readonly rotation: string }
   /** Builds a derived secret (`vault/name`) from the latest version. */
-  | { readonly kind: "publish-child"; readonly child: string }
+  | { readonly kind: "publish-derived"; readonly child: string }
   | { readonly kind: "roll"; readonly groups: readonly string[] }
   | { readonly kind: "revoke"; readonly credentialId: string }
   | { readonly kind: "close" }
@@ -48,7 +48,7 @@ export type Action =
     }
   | { readonly kind: "stop"; readonly code: FaultCode; readonly question: string };
 
-export type Rules = Pick<
+export type SecretRules = Pick<
   SecretPolicy,
   "key" | "rotator" | "validity" | "rotateBefore" | "minInterval" | "overlap" | "retire"
 > & {
@@ -64,7 +64,7 @@ export function pause(seen: Observation): Action {
 }
 
 /** The text in latest is not what the policy's template makes. */
-export function doesNotFit({ key }: Pick<Rules, "key">): Action {
+export function doesNotFit({ key }: Pick<SecretRules, "key">): Action {
   return stop(
     "cannot-adopt",
     `the text of ${key} does not fit the policy's template; correct the template or store a value that fits`,
@@ -76,4 +76,4 @@ export function stop(code: FaultCode, question: string): Action {
 }
 
 /** The actions that change something. The others tell the job when to look again. */
-export type Act = Exclude<Action, { kind: "look" | "roll" | "wait" | "idle" | "stop" }>;
+export type Act = Exclude<Action, { kind: "observe" | "roll" | "wait" | "idle" | "stop" }>;

@@ -3,7 +3,7 @@ import type { Timestamp } from "../../clock.ts";
 import type { DerivedPolicy, SecretPolicy } from "../../policy/policy.ts";
 import { render } from "../../rotators/secret-text.ts";
 import type { SecretValue } from "../../secret-value.ts";
-import type { Held } from "./snapshot.ts";
+import type { ReadVersion } from "./snapshot.ts";
 
 /**
  * The text that follows from one version of the secret it is derived from: computed again, it is the same, which is how
@@ -12,7 +12,7 @@ import type { Held } from "./snapshot.ts";
 export function textOf(
   { rotator, validity }: SecretPolicy,
   { template, sas, key }: Pick<DerivedPolicy, "template" | "sas" | "key">,
-  parent: Held | undefined,
+  parent: ReadVersion | undefined,
 ): SecretValue | undefined {
   if (!parent?.credential) return undefined;
   const { credential, stored } = parent;

@@ -5,7 +5,7 @@ import type { VersionRecord } from "../record/tags.ts";
 
 /**
  * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and
- * are always there; `provider`, `children` and `dependents` are looked at only when the decision needs them.
+ * are always there; `provider`, `derived` and `dependents` are looked at only when the decision needs them.
  */
 export interface Observation {
   readonly now: Timestamp;
@@ -21,8 +21,8 @@ export interface Observation {
   readonly overtaken?: VersionFacts | undefined;
   readonly pending: Pending;
   readonly provider: ProviderFacts | undefined;
-  /** What is derived from this secret, parents before their children. Nothing to look at where there is none. */
-  readonly children: readonly ChildFacts[] | undefined;
+  /** What is derived from this secret, parents before what is derived from them. Nothing to look at where there is none. */
+  readonly derived: readonly DerivedFacts[] | undefined;
   readonly dependents: DependentFacts | undefined;
 }
 
@@ -109,7 +109,7 @@ export interface ProviderFacts {
 }
 
 /** A secret that is derived from this one. */
-export interface ChildFacts {
+export interface DerivedFacts {
   /** `vault/name` */
   readonly key: string;
   /**
@@ -120,7 +120,7 @@ export interface ChildFacts {
 }
 
 export interface DependentFacts {
-  /** Ids of gating groups, of this secret and of its children, that are not confirmed on the latest version. */
+  /** Ids of gating groups, of this secret and of what is derived from it, that are not confirmed on the latest version. */
   readonly unconfirmed: readonly string[];
   readonly confirmed: number;
   /** Ids of gating groups that are not up, whatever they run on. */

@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import type { ChildFacts, Observation, ReadableLatest } from "./observation.ts";
+import type { DerivedFacts, Observation, ReadableLatest } from "./observation.ts";
 
 /** Published by us and not yet retired: the rotation that made it is still open. */
 export function isOpenPublished(latest: ReadableLatest): boolean {
@@ -10,9 +10,9 @@ export function isLeaked({ record }: ReadableLatest): boolean {
   return record.hold?.leaked === true || record.intent?.mode === "compromised";
 }
 
-/** The first derived secret that does not hold what follows from latest; parents come before their children. */
-export function behind({ children }: Observation): ChildFacts | undefined {
-  return children?.find(({ state }) => state === "behind" || state === "missing");
+/** The first derived secret that does not hold what follows from latest; parents come before their derived. */
+export function behind({ derived }: Observation): DerivedFacts | undefined {
+  return derived?.find(({ state }) => state === "behind" || state === "missing");
 }
 
 /** The rotation an action belongs to: the open one, or the one that would replace latest. */

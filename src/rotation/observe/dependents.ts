@@ -1,15 +1,15 @@
-import { type Confirmations, lookAtReaders } from "../../dependents/confirmation.ts";
+import { type Confirmations, observeReaders } from "../../dependents/confirmation.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import { type Observed, published } from "../model/snapshot.ts";
+import { type Snapshot, published } from "../model/snapshot.ts";
 import type { RotationPorts } from "../ports.ts";
 
-/** Looks which dependents are confirmed on the latest version, and those of its children on theirs. */
-export async function lookAtDependents(
+/** Looks which dependents are confirmed on the latest version, and those of the secrets derived from it on theirs. */
+export async function observeDependents(
   secret: SecretPolicy,
-  observed: Observed,
+  observed: Snapshot,
   ports: RotationPorts,
   signal: AbortSignal,
-): Promise<Observed> {
+): Promise<Snapshot> {
   const { latest } = observed.facts;
   if (latest.kind !== "readable") return observed;
   const waived = latest.record.hold?.waived;
@@ -20,7 +20,7 @@ export async function lookAtDependents(
   ];
   const found: Confirmations[] = [];
   for (const { policy, publication, recorded } of readers)
-    found.push(await lookAtReaders(policy, { ...publication, waived, recorded }, ports, signal));
+    found.push(await observeReaders(policy, { ...publication, waived, recorded }, ports, signal));
   const dependents = {
     unconfirmed: [...new Set(found.flatMap(({ unconfirmed }) => unconfirmed))],
     confirmed: sum(found.map(({ confirmed }) => confirmed)),

@@ -2,8 +2,8 @@ import type { SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
 import type { DerivedPolicy, SecretPolicy } from "../../policy/policy.ts";
 import { endOf, textOf } from "../model/derived-text.ts";
 import { dueAt } from "../model/due.ts";
-import type { ChildFacts } from "../model/observation.ts";
-import type { Child, Observed } from "../model/snapshot.ts";
+import type { DerivedFacts } from "../model/observation.ts";
+import type { DerivedSecret, Snapshot } from "../model/snapshot.ts";
 import { type RotationPorts, vaultOf } from "../ports.ts";
 import { lineageOf, restoredBy } from "../record/lineage.ts";
 import { readable } from "../record/newest.ts";
@@ -11,28 +11,28 @@ import { rotationId } from "../record/rotation-id.ts";
 import { readRecord } from "../record/tags.ts";
 
 /** Looks at everything that is derived from this secret. */
-export async function lookAtChildren(
+export async function observeDerived(
   secret: SecretPolicy,
-  observed: Observed,
+  observed: Snapshot,
   ports: Pick<RotationPorts, "vaults">,
   signal: AbortSignal,
-): Promise<Observed> {
-  const children: Child[] = [];
-  for (const policy of secret.children) {
-    children.push(await lookAtChild(policy, { secret, observed, ports, signal }));
+): Promise<Snapshot> {
+  const derived: DerivedSecret[] = [];
+  for (const policy of secret.derived) {
+    derived.push(await observeOne(policy, { secret, observed, ports, signal }));
   }
-  const facts = children.map(({ policy, state }) => ({ key: policy.key, state }));
-  return { ...observed, children, facts: { ...observed.facts, children: facts } };
+  const facts = derived.map(({ policy, state }) => ({ key: policy.key, state }));
+  return { ...observed, derived, facts: { ...observed.facts, derived: facts } };
 }
 
 interface Family {
   readonly secret: SecretPolicy;
-  readonly observed: Observed;
+  readonly observed: Snapshot;
   readonly ports: Pick<RotationPorts, "vaults">;
   readonly signal: AbortSignal;
 }
 
-async function lookAtChild(policy: DerivedPolicy, family: Family): Promise<Child> {
+async function observeOne(policy: DerivedPolicy, family: Family): Promise<DerivedSecret> {
   const { ports, signal } = family;
   const vault = vaultOf(policy, ports.vaults);
   const { stored, disabled } = await readable(vault.latest(policy.name, signal));
@@ -47,7 +47,7 @@ async function stateOf(
   stored: StoredSecret | undefined,
   versions: readonly SecretVersion[],
   family: Family,
-): Promise<ChildFacts["state"]> {
+): Promise<DerivedFacts["state"]> {
   const { secret, observed } = family;
   const wanted = textOf(secret, policy, observed.latest);
   if (!wanted) return "unknown";
@@ -55,7 +55,7 @@ async function stateOf(
   if (stored.value.equals(wanted)) return endsBeforeParent(stored, family) ? "behind" : "current";
   const before = textOf(secret, policy, observed.replaced);
   const isKnown = before !== undefined && stored.value.equals(before);
-  return isKnown || (await isOurs(stored, versions, family)) ? "behind" : "foreign";
+  return isKnown || (await isWrittenByUs(stored, versions, family)) ? "behind" : "foreign";
 }
 
 /** Due although its parent is not: it gets the parent's expiry, so that it is not announced once more. */
@@ -71,7 +71,7 @@ function endsBeforeParent(stored: StoredSecret, { secret, observed }: Family): b
  * Whether keyturn wrote it for an earlier version of the parent: its tags name the rotation of one, and the version
  * right before it. Tags that somebody has copied forward name another predecessor.
  */
-async function isOurs(
+async function isWrittenByUs(
   stored: StoredSecret,
   versions: readonly SecretVersion[],
   { secret, ports, signal }: Family,

@@ -1,21 +1,21 @@
 import type { KeyVault, SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
 import type { VersionFacts } from "../model/observation.ts";
-import type { Held } from "../model/snapshot.ts";
+import type { ReadVersion } from "../model/snapshot.ts";
 import { overtakenBy, provenLineage } from "../record/lineage.ts";
 import { readable } from "../record/newest.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import { readRecord } from "../record/tags.ts";
-import { hold, versionFacts } from "./credential.ts";
+import { readVersion, versionFacts } from "./credential.ts";
 
 /** An older version that matters still, and its value as long as that can be read. */
 export interface Earlier {
   readonly version: SecretVersion;
-  readonly held: Held | undefined;
+  readonly held: ReadVersion | undefined;
 }
 
 /** What came before latest. */
-export interface Past {
+export interface History {
   readonly lineage: "ours" | "foreign";
   readonly between: readonly string[];
   readonly replaced: Earlier | undefined;
@@ -26,19 +26,19 @@ export interface Present {
   readonly secret: SecretPolicy;
   readonly vault: KeyVault;
   readonly versions: readonly SecretVersion[];
-  readonly latest: Held | undefined;
-  readonly pending: Held | undefined;
+  readonly latest: ReadVersion | undefined;
+  readonly pending: ReadVersion | undefined;
 }
 
 /** Whose version is latest, and which older ones a rotation has not done with. */
-export async function lookBack(present: Present, signal: AbortSignal): Promise<Past> {
+export async function observeHistory(present: Present, signal: AbortSignal): Promise<History> {
   const { lineage, between = [], from, ours } = await origin(present, signal);
   const read = async (version: SecretVersion | undefined): Promise<Earlier | undefined> => {
     if (!version) return undefined;
     if (!version.enabled || isClosed(present, lineage)) return { version, held: undefined };
     // Somebody may have disabled it since the versions were listed; that tells the same as the list would.
     const { stored } = await readable(present.vault.get(present.secret.name, version.version, signal));
-    return { version, held: hold(present.secret, stored) };
+    return { version, held: readVersion(present.secret, stored) };
   };
   return {
     lineage,
@@ -63,7 +63,7 @@ async function origin(present: Present, signal: AbortSignal): Promise<Origin> {
   const read = async (version: string) => (await readable(vault.get(secret.name, version, signal))).stored;
   const { lineage, from, claimed } = await provenLineage(latest.stored, versions, idOf, read);
   if (lineage === "ours") return { lineage, from };
-  if (claimed && isCandidate(latest, pending)) return { lineage: "ours", ...claimed };
+  if (claimed && equalsParked(latest, pending)) return { lineage: "ours", ...claimed };
   const overtaken = overtakenBy(latest.stored, versions, idOf);
   if (overtaken) return isOpen(overtaken) ? { lineage, ...overtaken } : { lineage };
   const parkedFor = pending && readRecord(pending.stored.tags).rotation;
@@ -72,7 +72,7 @@ async function origin(present: Present, signal: AbortSignal): Promise<Origin> {
 }
 
 /** The very value that this rotation had parked: whoever has copied our tags onto another value has not got that. */
-function isCandidate({ stored }: Held, pending: Held | undefined): boolean {
+function equalsParked({ stored }: ReadVersion, pending: ReadVersion | undefined): boolean {
   const parked = pending?.stored;
   if (!parked?.value || !stored.value?.equals(parked.value)) return false;
   return readRecord(parked.tags).rotation === readRecord(stored.tags).rotation;
@@ -82,7 +82,7 @@ function isOpen({ ours, from }: { ours: SecretVersion; from: SecretVersion }): b
   return ours.enabled || from.enabled;
 }
 
-function isClosed({ latest }: Present, lineage: Past["lineage"]): boolean {
+function isClosed({ latest }: Present, lineage: History["lineage"]): boolean {
   return lineage === "ours" && latest !== undefined && readRecord(latest.stored.tags).state === "retired";
 }
 

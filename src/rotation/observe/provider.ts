@@ -1,24 +1,24 @@
 import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
 import type { Observation, ProviderFacts } from "../model/observation.ts";
-import type { Held, Observed } from "../model/snapshot.ts";
+import type { ReadVersion, Snapshot } from "../model/snapshot.ts";
 import { labelOf, type RotationPorts, rotatorContext } from "../ports.ts";
 import { readRecord } from "../record/tags.ts";
 
 /** Asks the provider which of the values we hold it accepts, and under which ids it knows them. */
-export async function lookAtProvider(
+export async function observeProvider(
   secret: SecretPolicy,
-  observed: Observed,
+  observed: Snapshot,
   ports: RotationPorts,
   signal: AbortSignal,
-): Promise<Observed> {
+): Promise<Snapshot> {
   const asked = places.flatMap((place) => {
     const credential = observed[place]?.credential;
     return credential ? [{ place, credential }] : [];
   });
   const known = asked.map(({ credential }) => credential);
   const context = { ...rotatorContext(ports, signal), label: labelOf(secret) };
-  const sighting = await secret.rotator.look(known, context);
+  const sighting = await secret.rotator.observe(known, context);
   const indexOf = (place: Place) => asked.findIndex((entry) => entry.place === place);
   const answer = (place: Place): Acceptance => sighting.accepts[indexOf(place)] ?? "unknown";
   const provider: ProviderFacts = {
@@ -36,14 +36,14 @@ export async function lookAtProvider(
 }
 
 /** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
-export function slotOfChosen({ rotator }: SecretPolicy, held: Held | undefined): string | undefined {
+export function slotOfChosen({ rotator }: SecretPolicy, held: ReadVersion | undefined): string | undefined {
   if (rotator.origin !== "chosen" || !held || held.credential?.id) return undefined;
   const recorded = readRecord(held.stored.tags).credential;
   return rotator.slots.find((slot) => slot === recorded);
 }
 
 /** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
-export function withIds(observed: Observed, idOf: (place: Place) => string | undefined): Observed {
+export function withIds(observed: Snapshot, idOf: (place: Place) => string | undefined): Snapshot {
   const identified = (place: Place) => {
     const held = observed[place];
     // The provider knows better than a tag, which may have been copied from another version.

@@ -1,37 +1,39 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Latest, Pending, Request } from "../model/observation.ts";
-import type { Held, Observed } from "../model/snapshot.ts";
+import type { ReadVersion, Snapshot } from "../model/snapshot.ts";
 import { pendingName, type RotationPorts, vaultOf } from "../ports.ts";
 import { restoredBy } from "../record/lineage.ts";
 import { newestIn, readable } from "../record/newest.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import { readRecord } from "../record/tags.ts";
-import { claimedId, hold, versionFacts } from "./credential.ts";
-import { factsOf, lookBack, type Past } from "./history.ts";
+import { claimedId, readVersion, versionFacts } from "./credential.ts";
+import { factsOf, observeHistory, type History } from "./history.ts";
 
 /** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
-export async function observe(
+export async function observeSecret(
   secret: SecretPolicy,
   request: Request | undefined,
   ports: Pick<RotationPorts, "vaults" | "clock">,
   signal: AbortSignal,
-): Promise<Observed> {
+): Promise<Snapshot> {
   const vault = vaultOf(secret, ports.vaults);
   const latest = await readable(vault.latest(secret.name, signal));
   const pending = await readable(vault.latest(pendingName(secret.name), signal));
   const versions = latest.stored || latest.disabled ? await vault.versions(secret.name, signal) : [];
   const shown = latest.disabled ? leakedLatest(versions, request) : undefined;
   const held = {
-    latest: latest.stored ? hold(secret, latest.stored) : shown && { stored: shown, credential: undefined },
-    pending: hold(secret, pending.stored),
+    latest: latest.stored
+      ? readVersion(secret, latest.stored)
+      : shown && { stored: shown, credential: undefined },
+    pending: readVersion(secret, pending.stored),
   };
-  const past = await lookBack({ secret, vault, versions, ...held }, signal);
+  const past = await observeHistory({ secret, vault, versions, ...held }, signal);
   return {
     ...held,
     replaced: past.replaced?.held,
     overtaken: past.overtaken?.held,
-    children: [],
+    derived: [],
     facts: {
       now: ports.clock.now(),
       request,
@@ -40,7 +42,7 @@ export async function observe(
       overtaken: factsOf(past.overtaken),
       pending: pendingFacts(held.pending, held.latest),
       provider: undefined,
-      children: secret.children.length === 0 ? [] : undefined,
+      derived: secret.derived.length === 0 ? [] : undefined,
       dependents: undefined,
     },
   };
@@ -58,9 +60,9 @@ function leakedLatest(
 
 function latestFacts(
   secret: SecretPolicy,
-  held: Held | undefined,
+  held: ReadVersion | undefined,
   disabled: boolean,
-  { lineage, between }: Pick<Past, "lineage" | "between">,
+  { lineage, between }: Pick<History, "lineage" | "between">,
   versions: readonly SecretVersion[],
 ): Latest {
   if (!held) return { kind: disabled ? "disabled" : "missing" };
@@ -78,7 +80,7 @@ function latestFacts(
   };
 }
 
-function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pending {
+function pendingFacts(pending: ReadVersion | undefined, latest: ReadVersion | undefined): Pending {
   if (!pending) return { kind: "none" };
   const record = readRecord(pending.stored.tags);
   return {
@@ -92,6 +94,6 @@ function pendingFacts(pending: Held | undefined, latest: Held | undefined): Pend
   };
 }
 
-function isSame(latest: Held | undefined, { stored }: Held): boolean {
+function isSame(latest: ReadVersion | undefined, { stored }: ReadVersion): boolean {
   return stored.value !== undefined && latest?.stored.value?.equals(stored.value) === true;
 }

@@ -11,7 +11,7 @@ const audited: Readonly<Record<Act["kind"], AuditAction>> = {
   apply: "apply",
   repair: "apply",
   publish: "publish",
-  "publish-child": "publish",
+  "publish-derived": "publish",
   "settle-pending": "prove",
   "reopen-pending": "prove",
   revoke: "revoke",

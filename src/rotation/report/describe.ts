@@ -4,7 +4,7 @@ type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 type Description = readonly [step: string, text: string];
 
 const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Description } = {
-  look: ({ at }) => ["looking", `looking at the ${at}`],
+  observe: ({ what }) => ["observing", `observing the ${what}`],
   "write-intent": ({ mode }) => ["intent", `intent recorded (${mode})`],
   park: ({ slot }) => ["parked", `candidate parked${slot ? ` for '${slot}'` : ""}`],
   mint: ({ slot }) => ["minted", `new credential minted${slot ? ` in '${slot}'` : ""} and parked`],
@@ -16,7 +16,7 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   ],
   repair: () => ["repaired", "provider set to the published value again"],
   "settle-pending": () => ["proven", "published version proven; parked copy disabled"],
-  "publish-child": ({ child }) => ["derived", `${child} built from the latest version and published`],
+  "publish-derived": ({ child }) => ["derived", `${child} built from the latest version and published`],
   roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
   revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
   close: () => ["retired", "old version disabled; rotation closed"],

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { EndpointSighting } from "../../../src/providers/http/client.ts";
+import type { EndpointObservation } from "../../../src/providers/http/client.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { serveHttp } from "../../local-azure/serve.ts";
 import {
@@ -30,19 +30,19 @@ function apply(settings = {}, signal = never): Promise<void> {
   return endpoint.http(settings).apply(endpoint.address, credential, signal);
 }
 
-function look(settings = {}): Promise<EndpointSighting> {
-  return endpoint.http(settings).look(endpoint.address, [credential], never);
+function observe(settings = {}): Promise<EndpointObservation> {
+  return endpoint.http(settings).observe(endpoint.address, [credential], never);
 }
 
 test("every call is a POST below the url, with a token for the audience and the protocol's version", async () => {
   const provider = endpoint.http();
-  await provider.look(endpoint.address, [credential, { id: "", value: credential.value }], never);
+  await provider.observe(endpoint.address, [credential, { id: "", value: credential.value }], never);
   await provider.apply(endpoint.address, credential, never);
   await provider.verify(endpoint.address, credential, never);
   await provider.revoke(endpoint.address, "key", never);
   const known = { id: "key", value: "canary-in-a-value" };
   expect(endpoint.received.map(({ path, body }) => [path, JSON.parse(body)])).toEqual([
-    ["/look", { protocol: 1, credentials: [known, { value: "canary-in-a-value" }] }],
+    ["/observe", { protocol: 1, credentials: [known, { value: "canary-in-a-value" }] }],
     ["/apply", { protocol: 1, credential: known }],
     ["/verify", { protocol: 1, credential: known }],
     ["/revoke", { protocol: 1, credential: { id: "key" } }],
@@ -63,11 +63,11 @@ describe("an answer", () => {
     ["revoke", 202, "propagation-pending"],
     ["revoke", 422, "unexpected-response"],
     ["revoke", 404, "not-found"],
-    ["look", 202, "unexpected-response"],
-    ["look", 204, "unexpected-response"],
-    ["look", 422, "unexpected-response"],
-    ["look", 401, "unauthenticated"],
-    ["look", 403, "forbidden"],
+    ["observe", 202, "unexpected-response"],
+    ["observe", 204, "unexpected-response"],
+    ["observe", 422, "unexpected-response"],
+    ["observe", 401, "unauthenticated"],
+    ["observe", 403, "forbidden"],
     ["apply", 409, "unavailable"],
     ["apply", 429, "throttled"],
     ["apply", 500, "unavailable"],
@@ -78,7 +78,7 @@ describe("an answer", () => {
     endpoint.answerNext(() => new Response(body, { status }));
     const provider = endpoint.http();
     const acts = {
-      look: () => provider.look(endpoint.address, [credential], never),
+      observe: () => provider.observe(endpoint.address, [credential], never),
       apply: () => provider.apply(endpoint.address, credential, never),
       verify: () => provider.verify(endpoint.address, credential, never),
       revoke: () => provider.revoke(endpoint.address, "key", never),
@@ -115,7 +115,7 @@ describe("an answer", () => {
     ["is too large", { exists: [], credentials: [{ acceptance: "accepted" }], more: "x".repeat(20_000) }],
   ])("to look that %s is refused", async (_what, body) => {
     endpoint.answerNext(() => new Response(typeof body === "string" ? body : JSON.stringify(body)));
-    const act = look();
+    const act = observe();
     await expect(act).rejects.toMatchObject({ code: "unexpected-response" });
     await expect(act).rejects.not.toMatchObject({ message: expect.stringContaining("canary") });
   });
@@ -123,7 +123,7 @@ describe("an answer", () => {
   test("with fields that the protocol does not know yet is understood", async () => {
     const body = { exists: ["key"], credentials: [{ acceptance: "unknown", since: 1 }], version: 2 };
     endpoint.answerNext(() => Response.json(body));
-    expect(await look()).toEqual({ exists: ["key"], credentials: [{ acceptance: "unknown" }] });
+    expect(await observe()).toEqual({ exists: ["key"], credentials: [{ acceptance: "unknown" }] });
   });
 });
 

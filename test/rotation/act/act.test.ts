@@ -5,7 +5,7 @@ import { createWorld, type World } from "../../crash/world.ts";
 import { act } from "../../../src/rotation/act/act.ts";
 import { type Act } from "../../../src/rotation/model/action.ts";
 import type { Action } from "../../../src/rotation/model/action.ts";
-import { lookAndDecide } from "../../../src/rotation/reconcile.ts";
+import { observeAndDecide } from "../../../src/rotation/reconcile.ts";
 import { readRecord } from "../../../src/rotation/record/tags.ts";
 
 const { signal } = new AbortController();
@@ -25,7 +25,7 @@ async function upTo(kind: Action["kind"]): Promise<(instead?: Act) => Promise<vo
   const [secret] = ports.policy.secrets;
   if (!secret) throw new Error("the policy has no secret");
   for (;;) {
-    const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+    const { observed, action } = await observeAndDecide(secret, undefined, ports, signal);
     const take = (step: Action) => {
       if (!isAct(step)) throw new Error(`${step.kind} comes before ${kind}`);
       return act(step, secret, observed, ports, signal);
@@ -36,7 +36,7 @@ async function upTo(kind: Action["kind"]): Promise<(instead?: Act) => Promise<vo
 }
 
 function isAct(action: Action): action is Act {
-  return !["look", "roll", "wait", "idle", "stop"].includes(action.kind);
+  return !["observe", "roll", "wait", "idle", "stop"].includes(action.kind);
 }
 
 async function rollBack(): Promise<void> {

@@ -24,7 +24,7 @@ export function latest(change: Partial<ReadableLatest> = {}): ReadableLatest {
 
 export function seen(change: Partial<Observation> = {}): Observation {
   const nothing = { request: undefined, replaced: undefined, provider: undefined, dependents: undefined };
-  return { now, latest: latest(), pending: { kind: "none" }, children: [], ...nothing, ...change };
+  return { now, latest: latest(), pending: { kind: "none" }, derived: [], ...nothing, ...change };
 }
 
 export const works: ProviderFacts = {

@@ -39,7 +39,10 @@ function overtaken(change: Partial<Observation> = {}): Observation {
 
 describe("a version that somebody stored on top of an open rotation", () => {
   test("is followed whatever the job was queued for, once the provider is seen to accept it", () => {
-    expect(nextAction(overtaken({ provider: undefined }), dual)).toEqual({ kind: "look", at: "provider" });
+    expect(nextAction(overtaken({ provider: undefined }), dual)).toEqual({
+      kind: "observe",
+      what: "provider",
+    });
     expect(nextAction(overtaken(), dual)).toEqual({ kind: "write-intent", mode: "roll" });
   });
 

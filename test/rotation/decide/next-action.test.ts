@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
-import type { ChildFacts, Observation } from "../../../src/rotation/model/observation.ts";
+import type { DerivedFacts, Observation } from "../../../src/rotation/model/observation.ts";
 import {
   confirmed,
   dual,
@@ -140,7 +140,7 @@ describe("before the publish", () => {
   test("the other slot is not taken while dependents may still run on what is in it", () => {
     const stored = latest({ record: { intent }, first: false, createdAt: now - hour });
     const ready = seen({ latest: stored, provider: works });
-    expect(nextAction(ready, dual)).toEqual({ kind: "look", at: "dependents" });
+    expect(nextAction(ready, dual)).toEqual({ kind: "observe", what: "dependents" });
     const behind = { ...ready, dependents: { unconfirmed: ["/g/one"], confirmed: 1 } };
     expect(nextAction(behind, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
     const fresh = { ...ready, dependents: confirmed };
@@ -196,7 +196,7 @@ describe("before the publish", () => {
     const request = { trigger: "sweep", mode: "routine", requestId: "q", version: undefined } as const;
     const resting = latest({ expiresAt: now + 90 * day, lineage: "ours", record: { state: "retired" } });
     const asked = seen({ latest: resting, request });
-    expect(nextAction(asked, minted)).toEqual({ kind: "look", at: "provider" });
+    expect(nextAction(asked, minted)).toEqual({ kind: "observe", what: "provider" });
     const found = { ...asked, provider: { ...works, orphans: ["left-over"] } };
     expect(nextAction(found, minted)).toEqual({ kind: "revoke", credentialId: "left-over" });
     expect(nextAction({ ...asked, provider: works }, minted).kind).toBe("idle");
@@ -426,7 +426,7 @@ describe("whatever can be seen", () => {
       fc.property(facts, (drawn) => {
         const rules = aRule({ slots: drawn.slots });
         const action = nextAction(fill(drawn), rules);
-        expect(action.kind).not.toBe("look");
+        expect(action.kind).not.toBe("observe");
         expect(nextAction(fill(drawn), rules)).toEqual(action);
       }),
       { numRuns: 2_000 },
@@ -491,7 +491,7 @@ describe("a rotation that went wrong", () => {
       provider: { ...works, replaced: "refused" },
     });
     expect(nextAction(back, single)).toEqual({ kind: "set-back", to: "replaced" });
-    expect(nextAction(back, dual)).toEqual({ kind: "look", at: "dependents" });
+    expect(nextAction(back, dual)).toEqual({ kind: "observe", what: "dependents" });
     const down = { ...back, dependents: unconfirmed };
     expect(nextAction(down, dual)).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
     expect(nextAction({ ...back, dependents: confirmed }, dual)).toEqual({ kind: "drop-intent" });
@@ -512,7 +512,7 @@ describe("a rotation that went wrong", () => {
   test("and is taken back by a person leaves no candidate alive at the provider", () => {
     const request = { trigger: "manual", mode: "abandon", requestId: "q", version: one } as const;
     const asked = seen({ latest: latest({ record: { intent } }), pending: parked, request });
-    expect(nextAction(asked, dual)).toEqual({ kind: "look", at: "provider" });
+    expect(nextAction(asked, dual)).toEqual({ kind: "observe", what: "provider" });
     const applied = { ...asked, provider: { ...works, pending: "accepted" } } as const;
     expect(nextAction(applied, dual)).toEqual({ kind: "revoke", credentialId: "orders_b" });
     expect(nextAction({ ...asked, provider: works }, dual)).toEqual({ kind: "drop-intent" });
@@ -584,18 +584,18 @@ describe("a rotation that went wrong", () => {
 });
 
 describe("what is derived from a secret", () => {
-  type State = ChildFacts["state"];
-  const children = (...states: State[]) => states.map((state, at) => ({ key: `prod-kv/child-${at}`, state }));
+  type State = DerivedFacts["state"];
+  const derived = (...states: State[]) => states.map((state, at) => ({ key: `prod-kv/child-${at}`, state }));
   const open = seen({ latest: published, replaced, provider: { ...works, replaced: "accepted" } });
 
   test("is looked at once its parent is published and proven, before anybody is restarted", () => {
-    const unseen = { ...open, children: undefined };
-    expect(nextAction({ ...unseen, provider: undefined }, dual)).toMatchObject({ at: "provider" });
+    const unseen = { ...open, derived: undefined };
+    expect(nextAction({ ...unseen, provider: undefined }, dual)).toMatchObject({ what: "provider" });
     expect(nextAction({ ...unseen, pending: parked }, dual).kind).toBe("settle-pending");
-    expect(nextAction(unseen, dual)).toEqual({ kind: "look", at: "children" });
-    expect(nextAction({ ...unseen, children: children("current") }, dual)).toEqual({
-      kind: "look",
-      at: "dependents",
+    expect(nextAction(unseen, dual)).toEqual({ kind: "observe", what: "derived" });
+    expect(nextAction({ ...unseen, derived: derived("current") }, dual)).toEqual({
+      kind: "observe",
+      what: "dependents",
     });
   });
 
@@ -604,8 +604,8 @@ describe("what is derived from a secret", () => {
     ["missing", "behind"],
     ["behind", "foreign"],
   ])("is built in order: the first that is %s comes first", (first, second) => {
-    const next = nextAction({ ...open, children: children("current", first, second) }, dual);
-    expect(next).toEqual({ kind: "publish-child", child: "prod-kv/child-1" });
+    const next = nextAction({ ...open, derived: derived("current", first, second) }, dual);
+    expect(next).toEqual({ kind: "publish-derived", child: "prod-kv/child-1" });
   });
 
   test.each<[State, string]>([
@@ -613,7 +613,7 @@ describe("what is derived from a secret", () => {
     ["disabled", "secret-disabled"],
     ["unknown", "cannot-adopt"],
   ])("keeps the old credential alive while one is %s, but the others are rolled", (state, code) => {
-    const odd = { ...open, children: children("current", state) };
+    const odd = { ...open, derived: derived("current", state) };
     const unconfirmed = { ...odd, dependents: { unconfirmed: ["/g/one"], confirmed: 0 } };
     expect(nextAction(unconfirmed, dual)).toMatchObject({ kind: "roll" });
     const stopped = nextAction({ ...odd, dependents: confirmed }, dual);
@@ -623,16 +623,16 @@ describe("what is derived from a secret", () => {
 
   test("does not keep a leaked credential alive beyond the deadline", () => {
     const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
-    const odd = { ...open, latest: leaked, children: children("foreign"), dependents: confirmed };
+    const odd = { ...open, latest: leaked, derived: derived("foreign"), dependents: confirmed };
     expect(nextAction({ ...odd, now: leaked.createdAt + 1 }, dual).kind).toBe("stop");
     expect(nextAction({ ...odd, now: leaked.createdAt + dual.deadline }, dual).kind).toBe("revoke");
   });
 
   test("is asked about before there is a candidate, unless the value is leaked", () => {
     const ready = seen({ latest: latest({ record: { intent } }), provider: works, dependents: confirmed });
-    expect(nextAction({ ...ready, children: undefined }, dual)).toEqual({ kind: "look", at: "children" });
-    expect(nextAction({ ...ready, children: children("behind", "missing") }, dual).kind).toBe("park");
-    const odd = { ...ready, children: children("foreign") };
+    expect(nextAction({ ...ready, derived: undefined }, dual)).toEqual({ kind: "observe", what: "derived" });
+    expect(nextAction({ ...ready, derived: derived("behind", "missing") }, dual).kind).toBe("park");
+    const odd = { ...ready, derived: derived("foreign") };
     expect(nextAction(odd, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
     expect(nextAction({ ...odd, pending: parked }, dual).kind).toBe("apply");
     const leak = latest({ record: { intent: { ...intent, mode: "compromised" } } });
@@ -641,22 +641,22 @@ describe("what is derived from a secret", () => {
 
   test("follows a parent that somebody else wrote, before its readers are restarted", () => {
     const stored = latest({ record: { intent: { ...intent, mode: "roll" } }, expiresAt: now + 90 * day });
-    const rolling = seen({ latest: stored, children: children("behind"), provider: works });
-    expect(nextAction({ ...rolling, children: undefined }, dual)).toMatchObject({ at: "children" });
-    expect(nextAction(rolling, dual).kind).toBe("publish-child");
-    const built = { ...rolling, children: children("current") };
-    expect(nextAction(built, dual)).toEqual({ kind: "look", at: "dependents" });
+    const rolling = seen({ latest: stored, derived: derived("behind"), provider: works });
+    expect(nextAction({ ...rolling, derived: undefined }, dual)).toMatchObject({ what: "derived" });
+    expect(nextAction(rolling, dual).kind).toBe("publish-derived");
+    const built = { ...rolling, derived: derived("current") };
+    expect(nextAction(built, dual)).toEqual({ kind: "observe", what: "dependents" });
     expect(nextAction({ ...built, dependents: confirmed }, dual)).toEqual({ kind: "close" });
   });
 
   test("is built at rest too, with the restarts that this needs; what is not due is not rotated for it", () => {
     const resting = latest({ expiresAt: now + 90 * day });
-    const missing = seen({ latest: resting, children: children("missing"), provider: works });
+    const missing = seen({ latest: resting, derived: derived("missing"), provider: works });
     const rebuilt = nextAction(missing, dual);
     expect(rebuilt).toEqual({ kind: "write-intent", mode: "roll" });
-    const odd = nextAction(seen({ latest: resting, children: children("foreign") }), dual);
+    const odd = nextAction(seen({ latest: resting, derived: derived("foreign") }), dual);
     expect(odd).toMatchObject({ kind: "stop", code: "cannot-adopt" });
-    expect(nextAction(seen({ latest: resting, children: children("current") }), dual).kind).toBe("idle");
+    expect(nextAction(seen({ latest: resting, derived: derived("current") }), dual).kind).toBe("idle");
   });
 });
 
@@ -710,7 +710,7 @@ describe("a leaked value", () => {
   test("is retired in time although a derived secret cannot be written, and although that was given up", () => {
     const hold = { leaked: true, quarantined: "forbidden" };
     const given = { ...published, record: { ...published.record, hold } };
-    const stuck = seen({ ...open, latest: given, children: [{ key: "prod-kv/child", state: "behind" }] });
+    const stuck = seen({ ...open, latest: given, derived: [{ key: "prod-kv/child", state: "behind" }] });
     expect(nextAction({ ...stuck, now: given.createdAt + 1 }, dual)).toMatchObject({ code: "quarantined" });
     expect(nextAction({ ...stuck, now: given.createdAt + dual.deadline }, dual).kind).toBe("revoke");
   });

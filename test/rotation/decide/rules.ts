@@ -1,4 +1,4 @@
-import type { Rules } from "../../../src/rotation/model/action.ts";
+import type { SecretRules } from "../../../src/rotation/model/action.ts";
 import type { BoundRotator } from "../../../src/rotators/rotator.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 
@@ -23,7 +23,7 @@ export function aRotator(change: Partial<BoundRotator> = {}): BoundRotator {
       database: "orders",
     }),
     choose: (slot) => ({ id: slot, value: new SecretValue("chosen") }),
-    look: async () => ({ exists: slots, accepts: [] }),
+    observe: async () => ({ exists: slots, accepts: [] }),
     apply: async () => {},
     mint: async ({ slot }) => ({ id: slot, value: new SecretValue("minted") }),
     verify: async () => {},
@@ -33,7 +33,7 @@ export function aRotator(change: Partial<BoundRotator> = {}): BoundRotator {
 }
 
 /** The rules of a secret with the defaults of the policy file. */
-export function aRule(rotator: Partial<BoundRotator> = {}): Rules {
+export function aRule(rotator: Partial<BoundRotator> = {}): SecretRules {
   return {
     key: "prod-kv/orders-db",
     rotator: aRotator(rotator),

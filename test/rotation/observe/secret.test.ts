@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import type { ContainerGroups } from "../../../src/azure/container-instances.ts";
 import type { StoredSecret } from "../../../src/azure/key-vault.ts";
 import type { Policy, SecretPolicy } from "../../../src/policy/policy.ts";
-import { observe } from "../../../src/rotation/observe/secret.ts";
-import { lookAtDependents } from "../../../src/rotation/observe/dependents.ts";
-import { lookAtProvider } from "../../../src/rotation/observe/provider.ts";
-import type { Child, Observed } from "../../../src/rotation/model/snapshot.ts";
+import { observeSecret } from "../../../src/rotation/observe/secret.ts";
+import { observeDependents } from "../../../src/rotation/observe/dependents.ts";
+import { observeProvider } from "../../../src/rotation/observe/provider.ts";
+import type { DerivedSecret, Snapshot } from "../../../src/rotation/model/snapshot.ts";
 import type { RotationPorts } from "../../../src/rotation/ports.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { azureKey } from "../../crash/scenarios/azure-key.ts";
@@ -27,8 +27,8 @@ test("which of two keys is in use is what the provider says, not a tag", async (
   await world.ground.store(world.ground.provider.first, 29, tags);
   const { ports } = world.startWorker();
   const secret = secretOf(ports.policy);
-  const observed = await observe(secret, undefined, ports, signal);
-  const { facts } = await lookAtProvider(secret, observed, ports, signal);
+  const observed = await observeSecret(secret, undefined, ports, signal);
+  const { facts } = await observeProvider(secret, observed, ports, signal);
   expect(facts.latest).toMatchObject({ credentialId: "key1" });
   expect(facts.provider).toMatchObject({ latest: "accepted" });
   await world.close();
@@ -38,7 +38,7 @@ test("who reads what is derived from a secret is waited for like those who read 
   const { ports, publishedAt, startedAt } = family();
   const secret = secretOf(ports.policy);
   const unconfirmed = async () => {
-    const { facts } = await lookAtDependents(secret, published(secret, publishedAt), ports, signal);
+    const { facts } = await observeDependents(secret, published(secret, publishedAt), ports, signal);
     return facts.dependents?.unconfirmed.map((group) => group.split("/").at(-1));
   };
   expect(await unconfirmed()).toEqual(["orders-api", "reports"]);
@@ -91,7 +91,7 @@ function family() {
 }
 
 /** As it is seen after the publish of the secret and all that is derived from it. */
-function published(secret: SecretPolicy, createdAt: number): Observed {
+function published(secret: SecretPolicy, createdAt: number): Snapshot {
   const version = "b".repeat(32);
   const stored: StoredSecret = {
     name: secret.name,
@@ -101,14 +101,14 @@ function published(secret: SecretPolicy, createdAt: number): Observed {
     tags: {},
     value: new SecretValue("b:secret"),
   };
-  const children = secret.children.map(
-    (policy): Child => ({ policy, state: "current", stored, restored: undefined }),
+  const derived = secret.derived.map(
+    (policy): DerivedSecret => ({ policy, state: "current", stored, restored: undefined }),
   );
   return {
     latest: { stored, credential: { id: "b", value: stored.value } },
     pending: undefined,
     replaced: undefined,
-    children,
+    derived,
     facts: {
       now: createdAt + 3_600_000,
       request: undefined,
@@ -128,7 +128,7 @@ function published(secret: SecretPolicy, createdAt: number): Observed {
       replaced: undefined,
       pending: { kind: "none" },
       provider: undefined,
-      children: children.map(({ policy, state }) => ({ key: policy.key, state })),
+      derived: derived.map(({ policy, state }) => ({ key: policy.key, state })),
       dependents: undefined,
     },
   };

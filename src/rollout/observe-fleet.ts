@@ -1,4 +1,4 @@
-import { createIndependent } from "../attempt-each.ts";
+import { attemptEach } from "../attempt-each.ts";
 import type { KeyVault, SecretListing } from "../azure/key-vault.ts";
 import { resolveDependents } from "../dependents/dependents.ts";
 import { waiverOf } from "../dependents/fingerprint.ts";
@@ -9,27 +9,27 @@ import type { Log } from "../log.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { ReadableLatest } from "../rotation/model/observation.ts";
 import { behind, isLeaked, isOpenPublished } from "../rotation/model/predicates.ts";
-import { type Observed, published } from "../rotation/model/snapshot.ts";
-import { lookAtChildren } from "../rotation/observe/derived.ts";
-import { observe } from "../rotation/observe/secret.ts";
+import { type Snapshot, published } from "../rotation/model/snapshot.ts";
+import { observeDerived } from "../rotation/observe/derived.ts";
+import { observeSecret } from "../rotation/observe/secret.ts";
 import type { RotationPorts } from "../rotation/ports.ts";
-import { lookAndDecide } from "../rotation/reconcile.ts";
+import { observeAndDecide } from "../rotation/reconcile.ts";
 import { readRecord } from "../rotation/record/tags.ts";
 import type { Fleet, Need } from "./fleet.ts";
 
-export interface SurveyPorts extends RotationPorts {
+export interface FleetPorts extends RotationPorts {
   readonly log: Log;
 }
 
-export interface Survey {
+export interface FleetSnapshot {
   readonly fleet: Fleet;
   /** Why vaults, secrets or groups could not be looked at; they are left out of the fleet. */
   readonly faults: readonly Fault[];
 }
 
 /** Finds every open rotation that is published, and looks at every group that reads one of those secrets. */
-export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<Survey> {
-  const { attempt, faults } = createIndependent(ports.log, signal);
+export async function observeFleet(ports: FleetPorts, signal: AbortSignal): Promise<FleetSnapshot> {
+  const { attempt, faults } = attemptEach(ports.log, signal);
   const needs: Need[] = [];
   for (const [vault, mine] of secretsByVault(ports)) {
     const rolling = await attempt({ vault }, () => rollingIn(vault, mine, ports, signal));
@@ -46,9 +46,9 @@ export async function survey(ports: SurveyPorts, signal: AbortSignal): Promise<S
 }
 
 /** Those that somebody reads. */
-function secretsByVault({ policy }: SurveyPorts): Map<string, SecretPolicy[]> {
+function secretsByVault({ policy }: FleetPorts): Map<string, SecretPolicy[]> {
   const read = policy.secrets.filter((secret) =>
-    [secret, ...secret.children].some(({ dependents }) => dependents.length > 0),
+    [secret, ...secret.derived].some(({ dependents }) => dependents.length > 0),
   );
   return Map.groupBy(read, ({ vault }) => vault.name);
 }
@@ -56,7 +56,7 @@ function secretsByVault({ policy }: SurveyPorts): Map<string, SecretPolicy[]> {
 async function rollingIn(
   name: string,
   secrets: readonly SecretPolicy[],
-  { vaults }: SurveyPorts,
+  { vaults }: FleetPorts,
   signal: AbortSignal,
 ): Promise<SecretPolicy[]> {
   const vault = vaults.get(name);
@@ -78,7 +78,7 @@ function mayRoll(listing: SecretListing | undefined): boolean {
   return state === "published" || intent?.mode === "roll" || intent?.mode === "routine";
 }
 
-async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSignal): Promise<Need[]> {
+async function needsOf(secret: SecretPolicy, ports: FleetPorts, signal: AbortSignal): Promise<Need[]> {
   const observed = await whatRolls(secret, ports, signal);
   const latest = observed?.facts.latest;
   if (!observed || latest?.kind !== "readable") return [];
@@ -103,14 +103,14 @@ async function needsOf(secret: SecretPolicy, ports: SurveyPorts, signal: AbortSi
  */
 async function whatRolls(
   secret: SecretPolicy,
-  ports: SurveyPorts,
+  ports: FleetPorts,
   signal: AbortSignal,
-): Promise<Observed | undefined> {
-  const observed = await observe(secret, undefined, ports, signal);
+): Promise<Snapshot | undefined> {
+  const observed = await observeSecret(secret, undefined, ports, signal);
   const { latest } = observed.facts;
   if (latest.kind !== "readable" || latest.record.intent?.mode === "rolling-back") return undefined;
   if (!isOpenPublished(latest)) return followers(secret, latest, ports, signal);
-  const all = await lookAtChildren(secret, observed, ports, signal);
+  const all = await observeDerived(secret, observed, ports, signal);
   const mayWait = secret.rotator.overlap === "dual" && !isLeaked(latest);
   return behind(all.facts) && mayWait ? undefined : all;
 }
@@ -119,12 +119,12 @@ async function whatRolls(
 async function followers(
   secret: SecretPolicy,
   { record: { intent }, first, lineage }: ReadableLatest,
-  ports: SurveyPorts,
+  ports: FleetPorts,
   signal: AbortSignal,
-): Promise<Observed | undefined> {
+): Promise<Snapshot | undefined> {
   const asked = intent?.mode === "roll" || (intent?.mode === "routine" && !first);
   if (!asked) return undefined;
-  const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
+  const { observed, action } = await observeAndDecide(secret, undefined, ports, signal);
   // Readers of our own version that are down hold up its replacement, not the other way round.
   if (lineage === "ours" && action.kind === "wait" && action.reason === "down") return undefined;
   return action.kind !== "stop" && observed.facts.provider?.latest === "accepted" ? observed : undefined;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SecretPolicy } from "../../src/policy/policy.ts";
 import { rotationId } from "../../src/rotation/record/rotation-id.ts";
-import { survey } from "../../src/rollout/survey.ts";
+import { observeFleet } from "../../src/rollout/observe-fleet.ts";
 import { Fault } from "../../src/errors.ts";
 import { nextRestarts } from "../../src/rollout/next-restarts.ts";
 import { groupId } from "../policy/fixtures.ts";
@@ -31,7 +31,7 @@ test("the readers of a single credential are urgent: what they hold is dead alre
   - { vault: prod-kv, name: two-roles, rotator: login, target: { host: db, users: [b, c] }, value: "{username}:{password}",
       dependents: [{ group: "${groupId("dual")}" }] }
 `);
-  const { fleet } = await survey(ports, signal);
+  const { fleet } = await observeFleet(ports, signal);
   expect(fleet.needs.map(({ secret, urgent }) => [secret, urgent])).toEqual([
     ["prod-kv/one-role", true],
     ["prod-kv/two-roles", false],
@@ -49,7 +49,7 @@ test.each([
   async (_kind, what, secrets, groups) => {
     const { ports, faults, logged } = publishedWorld(three);
     faults.set(what, forbidden);
-    const seen = await survey(ports, signal);
+    const seen = await observeFleet(ports, signal);
     const named = new Set(seen.fleet.needs.map(({ secret }) => secret.split("/")[1]));
     expect([...named]).toEqual(secrets);
     expect([...seen.fleet.groups.keys()].map((id) => id.at(-1))).toEqual(groups);
@@ -61,7 +61,7 @@ test.each([
 test("a group that could not be looked at is not restarted, confirms nothing, and takes no room from others", async () => {
   const { ports, faults } = publishedWorld(three);
   faults.set(groupId("a").toLowerCase(), forbidden);
-  const { fleet } = await survey(ports, signal);
+  const { fleet } = await observeFleet(ports, signal);
   const { restart, watch, unconfirmed } = nextRestarts(fleet, ports.policy.rollout);
   expect(restart.map(({ group }) => group)).toEqual([groupId("b").toLowerCase()]);
   expect(watch).toEqual([]);
@@ -74,17 +74,18 @@ test("a rotation that is not begun while its readers are down has nobody restart
       dependents: [{ group: "${groupId("a")}" }] }
 `);
   const accepting = ports.policy.secrets.map((secret) => {
-    const look = async (known: readonly unknown[]) => {
+    const observe = async (known: readonly unknown[]) => {
       return { exists: secret.rotator.slots, accepts: known.map(() => "accepted" as const) };
     };
-    return { ...secret, rotator: { ...secret.rotator, look } };
+    return { ...secret, rotator: { ...secret.rotator, observe } };
   });
   const waiting = { name: "app", image: "app:1", state: "Waiting", restartCount: 9 };
   groups.set(groupId("a").toLowerCase(), { containers: [waiting] });
   const asked = { "keyturn-intent": `routine somebody ${new Date(ports.clock.now()).toISOString()}` };
   const needs = async (latest: Readonly<Record<string, string>>) => {
     tags.set("prod-kv/one", { ...latest, ...asked });
-    return (await survey({ ...ports, policy: { ...ports.policy, secrets: accepting } }, signal)).fleet.needs;
+    return (await observeFleet({ ...ports, policy: { ...ports.policy, secrets: accepting } }, signal)).fleet
+      .needs;
   };
   expect(await needs(oursRetired(ports.policy.secrets[0]))).toEqual([]);
   // Somebody stored this one: its readers are to come up on it.
@@ -95,5 +96,5 @@ test("a survey that is cut off by the end of its job says so", async () => {
   const { ports, faults } = publishedWorld(three);
   const stopped = AbortSignal.abort();
   faults.set("prod-kv", new Fault("cancelled", "the worker is stopping"));
-  await expect(survey(ports, stopped)).rejects.toMatchObject({ code: "cancelled" });
+  await expect(observeFleet(ports, stopped)).rejects.toMatchObject({ code: "cancelled" });
 });
