@@ -54,6 +54,10 @@ export const faultCodes = {
 
 export type FaultCode = keyof typeof faultCodes;
 
+export function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(faultCodes, code);
+}
+
 export interface FaultOptions {
   cause?: unknown;
   /** The other side's `Retry-After`, in milliseconds. */

@@ -1,7 +1,7 @@
 import { Fault } from "../errors.ts";
 import { findSecret, findVaultById } from "../policy/lookup.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Trigger } from "../queue/contracts.ts";
+import type { Trigger } from "../request.ts";
 import type { EventType, VaultEvent } from "./parse-event.ts";
 
 /** What an event asks for, in the policy's own names; or why there is nothing to do. */

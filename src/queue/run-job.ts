@@ -7,8 +7,9 @@ import { attribute } from "../telemetry/names.ts";
 import type { JobDefinition, Stage, StageData } from "./contracts.ts";
 import { addDeadLetter } from "./dead-letters.ts";
 import { describeIssues } from "./enqueue.ts";
-import { type JobResult, type JobServices, type Run, createJobContext, lockLost } from "./job-context.ts";
-import { type Verdict, judge, newerJobWait } from "./verdict.ts";
+import { writeFailure } from "./failure.ts";
+import { createJobContext, type JobResult, type JobServices, lockLost, type Run } from "./job-context.ts";
+import { judge, newerJobWait, type Verdict } from "./verdict.ts";
 
 /** BullMQ stores an error's message and stack: ours has a code, our own sentence and no stack. */
 class RunFailed extends Error {
@@ -43,8 +44,8 @@ export async function runJob<S extends Stage>(
       stage.run(parsed.data, createJobContext(run, parsed.data)),
     );
     if ("done" in outcome) return { done: outcome.done };
-    services.log.debug({ ...ids(run), at: outcome.again }, outcome.why);
-    return await postpone(run, outcome.again);
+    services.log.debug({ ...ids(run), at: outcome.requeueAfter }, outcome.why);
+    return await postpone(run, outcome.requeueAfter);
   } catch (error) {
     if (error instanceof DelayedError) throw error;
     return settle(run, toFault(error), parsed.data);
@@ -79,7 +80,7 @@ async function settle<S extends Stage>(run: Run<S>, fault: Fault, data: StageDat
     aborted: signal.aborted ? (signal.reason === lockLost ? "lock-lost" : "stopping") : undefined,
   });
   tell(run, fault, verdict);
-  if (verdict.fate === "retry") throw new RunFailed(storable(fault));
+  if (verdict.fate === "retry") throw new RunFailed(writeFailure(fault, data));
   if (verdict.fate === "again") return postpone(run, verdict.at);
   if (verdict.fate === "give-up") return giveUp(run, fault, data);
   if (verdict.fate === "put-back") return putBack(job, run.token);
@@ -115,9 +116,9 @@ async function giveUp<S extends Stage>(
   };
   await addDeadLetter(services.redis, services.clock, letter).catch(() => {
     // The job stays until its end can be written down.
-    throw new RunFailed(storable(fault));
+    throw new RunFailed(writeFailure(fault, data));
   });
-  throw new GaveUp(storable(fault));
+  throw new GaveUp(writeFailure(fault, data));
 }
 
 function withoutEnvelope({
@@ -127,10 +128,6 @@ function withoutEnvelope({
   ...data
 }: StageData[Stage]): Record<string, unknown> {
   return data;
-}
-
-function storable(fault: Fault): string {
-  return `${fault.code}: ${fault.message}`.slice(0, 500);
 }
 
 function tell<S extends Stage>(run: Run<S>, fault: Fault, verdict: Verdict): void {

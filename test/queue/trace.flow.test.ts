@@ -37,7 +37,7 @@ test("every run of a job is in the trace of whoever queued it, and so is what it
       runs.push(requestId);
       if (requestId === "follow-up") return { done: "ok" };
       return inSpan("rotate", {}, async () => {
-        if (runs.length === 1) return { again: Date.now(), why: "look again" };
+        if (runs.length === 1) return { requeueAfter: Date.now(), why: "look again" };
         if (runs.length === 2) throw new Fault("unavailable", "orders-pg does not answer");
         await jobContext.enqueue("rotate-secret", { ...secretJob, requestId: "follow-up" });
         return { done: "ok" };

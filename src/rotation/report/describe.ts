@@ -1,7 +1,9 @@
+import type { Timestamp } from "../../clock.ts";
+import type { FaultCode } from "../../errors.ts";
 import type { Action } from "../model/action.ts";
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
-type Description = readonly [step: string, text: string];
+type Description = readonly [step: string, text: string, fields?: Pick<Described, "until" | "code">];
 
 const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Description } = {
   observe: ({ what }) => ["observing", `observing the ${what}`],
@@ -16,7 +18,7 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   ],
   repair: () => ["repaired", "provider set to the published value again"],
   "settle-pending": () => ["proven", "published version proven; parked copy disabled"],
-  "publish-derived": ({ child }) => ["derived", `${child} built from the latest version and published`],
+  "publish-derived": ({ derived }) => ["derived", `${derived} built from the latest version and published`],
   roll: ({ groups }) => ["rolling", `${groups.length} container group(s) still to be confirmed`],
   revoke: ({ credentialId }) => ["revoked", `old credential '${credentialId}' revoked`],
   close: () => ["retired", "old version disabled; rotation closed"],
@@ -30,27 +32,45 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   ],
   restore: () => ["restored", "rolled back: the replaced value is published again"],
   "drop-intent": () => ["abandoned", "the request was taken back; its candidate is disabled"],
-  wait: ({ reason, until }) => {
-    if (reason === "provider") return ["waiting", "the provider cannot be asked at the moment"];
-    if (reason === "down")
-      return ["waiting", "container groups that read it are not up; nothing is begun until they are"];
-    return reason === "overlap"
-      ? ["overlap", `all dependents confirmed; old credential retires at ${iso(until)}`]
-      : ["waiting", `the other credential was in use a moment ago; it is replaced at ${iso(until)}`];
-  },
+  wait: ({ reason, until }) => [
+    reason === "overlap" ? "overlap" : "waiting",
+    waits[reason](iso(until)),
+    { until },
+  ],
   idle: (action) => ["done", idleText(action)],
-  stop: ({ question }) => ["needs-human", question],
+  stop: ({ question, code }) => ["needs-human", question, { code }],
 };
 
-/** A word and a sentence about an action, for progress lines and `status`. Ids and times only. */
-export function describeAction<K extends Action["kind"]>(action: Of<K>): { step: string; text: string } {
+const waits: { readonly [R in Of<"wait">["reason"]]: (until: string) => string } = {
+  provider: () => "the provider cannot be asked at the moment",
+  propagation: () => "the provider does not show the change yet",
+  agreement: () => "another worker acts by another policy; nothing is retired meanwhile",
+  down: () => "container groups that read it are not up; nothing is begun until they are",
+  overlap: (until) => `all dependents confirmed; old credential retires at ${until}`,
+  slot: (until) => `the other credential was in use a moment ago; it is replaced at ${until}`,
+};
+
+/** What is reported of an action. Ids and times only. */
+export interface Described {
+  /** A short word. */
+  readonly step: string;
+  /** A sentence for a person; nothing reads facts out of it. */
+  readonly text: string;
+  /** When the next step is due, where it waits for a time. */
+  readonly until?: Timestamp;
+  /** Of what a person is asked. */
+  readonly code?: FaultCode;
+}
+
+/** For progress lines and `status`. */
+export function describeAction<K extends Action["kind"]>(action: Of<K>): Described {
   const kind: K = action.kind;
-  const [step, text] = descriptions[kind](action);
-  return { step, text };
+  const [step, text, fields] = descriptions[kind](action);
+  return { step, text, ...fields };
 }
 
 function idleText({ reason, until, by }: Of<"idle">): string {
-  if (reason === "held") return `held after a roll-back; automatic rotation waits until ${iso(until)}`;
+  if (reason === "not-before") return `held after a roll-back; automatic rotation waits until ${iso(until)}`;
   if (reason === "superseded")
     return `a newer version is there already, ${by ? `by rotation ${by}` : "stored by somebody else"}; nothing to do`;
   if (reason === "not-asked") return "nothing to do; what is due waits for its own event, or the sweep";
