@@ -70,9 +70,9 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
       await context.remember({ sentAt: now });
       await ports.groups.restart(group, context.signal);
       ports.log.info({ group, secrets: data.secrets }, "restart sent");
-      return { again: ports.clock.now(), why: "looking for the new containers" };
+      return { requeueAfter: ports.clock.now(), why: "looking for the new containers" };
     case "wait":
-      return { again: next.until, why: next.why };
+      return { requeueAfter: next.until, why: next.why };
     case "failed":
       await turnBack(data, context, view, ports);
       throw new Fault("restart-failed", `${group} did not come back: ${next.why}; the roll-out stops here`);

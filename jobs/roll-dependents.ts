@@ -5,7 +5,7 @@ import type { Fault } from "../src/errors.ts";
 import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
 import { nextRestarts, type RolloutDecision } from "../src/rollout/next-restarts.ts";
-import { observeFleet, type FleetPorts } from "../src/rollout/observe-fleet.ts";
+import { type FleetPorts, observeFleet } from "../src/rollout/observe-fleet.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRestart } from "./restart-group.ts";
@@ -62,9 +62,12 @@ function outcomeOf(
   now: Timestamp,
 ): Outcome {
   if (missed && (restart.length > 0 || again !== undefined))
-    return { again: Math.min(again ?? now + soon, now + soon), why: "not everything could be looked at" };
+    return {
+      requeueAfter: Math.min(again ?? now + soon, now + soon),
+      why: "not everything could be looked at",
+    };
   if (missed) throw missed;
-  if (again !== undefined) return { again, why: "waiting for skew, coalescing or settling" };
+  if (again !== undefined) return { requeueAfter: again, why: "waiting for skew, coalescing or settling" };
   return { done: restart.length > 0 ? "restarting" : unconfirmed.length > 0 ? "blocked" : "confirmed" };
 }
 

@@ -55,7 +55,7 @@ async function fateOf<S extends Stage>(
     const run = () => definition.run(data, context);
     const outcome = await (singles.has(job.stage) ? context.withLock(`stage:${job.stage}`, run) : run());
     if ("done" in outcome) return { kind: "done", text: outcome.done };
-    return { kind: "again", at: outcome.again, costs: false };
+    return { kind: "again", at: outcome.requeueAfter, costs: false };
   } catch (error) {
     const fault = toFault(error);
     const now = clock.now();

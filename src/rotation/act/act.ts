@@ -32,7 +32,7 @@ export async function act(
     case "publish":
       return publish(scene, action.rotation);
     case "publish-derived":
-      return publishDerived(scene, action.child);
+      return publishDerived(scene, action.derived);
     case "settle-pending":
       return settlePending(scene);
     case "reopen-pending":

@@ -13,6 +13,7 @@ export function isDue(seen: Observation, latest: ReadableLatest, rules: SecretRu
   const free = seen.now >= (latest.record.hold?.notBefore ?? 0);
   return rested && free && seen.now >= dueAt(latest, rules);
 }
+
 /** That a version was stored is no reason to replace it, however short its life: the near-expiry event follows. */
 export function startsByItself(seen: Observation, latest: ReadableLatest, rules: SecretRules): boolean {
   // Whoever has just taken a rotation back does not ask for it: else the two answers would follow each other for ever.
@@ -83,7 +84,7 @@ export function atRest(seen: Observation, latest: ReadableLatest, rules: SecretR
   const orphan = leftBehind(seen, latest, rules);
   if (orphan) return orphan;
   const heldUntil = latest.record.hold?.notBefore ?? 0;
-  if (seen.now < heldUntil) return { kind: "idle", until: heldUntil, reason: "held" };
+  if (seen.now < heldUntil) return { kind: "idle", until: heldUntil, reason: "not-before" };
   const until = dueAt(latest, rules);
   return { kind: "idle", until, reason: until <= seen.now ? "not-asked" : "not-due" };
 }

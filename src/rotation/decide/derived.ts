@@ -6,7 +6,7 @@ import { behind } from "../model/predicates.ts";
 export function rebuild(seen: Observation): Action | undefined {
   if (!seen.derived) return { kind: "observe", what: "derived" };
   const child = behind(seen);
-  return child && { kind: "publish-derived", child: child.key };
+  return child && { kind: "publish-derived", derived: child.key };
 }
 
 /** A derived secret that nobody but a person may touch. */

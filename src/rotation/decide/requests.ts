@@ -1,5 +1,6 @@
+import type { Request } from "../../request.ts";
 import { type Action, pause, type SecretRules, stop } from "../model/action.ts";
-import type { Observation, ReadableLatest, Request } from "../model/observation.ts";
+import type { Observation, ReadableLatest } from "../model/observation.ts";
 import { isLeaked, isOpenPublished } from "../model/predicates.ts";
 import type { Hold } from "../record/tags.ts";
 import { isKnown } from "./own-credentials.ts";

@@ -16,7 +16,7 @@ export type Action =
   | { readonly kind: "repair"; readonly rotation: string }
   | { readonly kind: "settle-pending"; readonly rotation: string }
   /** Builds a derived secret (`vault/name`) from the latest version. */
-  | { readonly kind: "publish-derived"; readonly child: string }
+  | { readonly kind: "publish-derived"; readonly derived: string }
   | { readonly kind: "roll"; readonly groups: readonly string[] }
   | { readonly kind: "revoke"; readonly credentialId: string }
   | { readonly kind: "close" }
@@ -37,12 +37,12 @@ export type Action =
   | {
       readonly kind: "wait";
       readonly until: Timestamp;
-      readonly reason: "overlap" | "slot" | "down" | "provider";
+      readonly reason: "overlap" | "slot" | "down" | "provider" | "propagation" | "agreement";
     }
   | {
       readonly kind: "idle";
       readonly until: Timestamp;
-      readonly reason: "not-due" | "not-asked" | "superseded" | "held";
+      readonly reason: "not-due" | "not-asked" | "superseded" | "not-before";
       /** The rotation that has replaced the version in question, if one has. */
       readonly by?: string | undefined;
     }
@@ -77,3 +77,10 @@ export function stop(code: FaultCode, question: string): Action {
 
 /** The actions that change something. The others tell the job when to look again. */
 export type Act = Exclude<Action, { kind: "observe" | "roll" | "wait" | "idle" | "stop" }>;
+
+/** What a decision says when there is nothing to do now. */
+export type Pause = Exclude<Action, Act | { kind: "observe" }>;
+
+export function isAct(action: Act | Pause): action is Act {
+  return !["roll", "wait", "idle", "stop"].includes(action.kind);
+}

@@ -1,5 +1,6 @@
 import type { Timestamp } from "../../clock.ts";
 import type { Restored } from "../../dependents/group-facts.ts";
+import type { Request } from "../../request.ts";
 import type { Acceptance } from "../../rotators/rotator.ts";
 import type { VersionRecord } from "../record/tags.ts";
 
@@ -24,26 +25,6 @@ export interface Observation {
   /** What is derived from this secret, parents before what is derived from them. Nothing to look at where there is none. */
   readonly derived: readonly DerivedFacts[] | undefined;
   readonly dependents: DependentFacts | undefined;
-}
-
-export type Trigger =
-  | "near-expiry"
-  | "expired"
-  | "new-version"
-  | "manual"
-  | "sweep"
-  | "nudge"
-  | "confirmed"
-  | "roll-failed";
-
-export interface Request {
-  readonly trigger: Trigger;
-  readonly mode: "routine" | "compromised" | "retry" | "abandon" | "confirm" | "revoke";
-  /** Of `confirm`: a container group's id. Of `revoke`: a credential's. */
-  readonly subject?: string | undefined;
-  readonly requestId: string;
-  /** The version the event named or the requester saw. */
-  readonly version?: string | undefined;
 }
 
 export interface VersionFacts {

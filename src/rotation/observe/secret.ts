@@ -1,6 +1,7 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import type { SecretPolicy } from "../../policy/policy.ts";
-import type { Latest, Pending, Request } from "../model/observation.ts";
+import type { Request } from "../../request.ts";
+import type { Latest, Pending } from "../model/observation.ts";
 import type { ReadVersion, Snapshot } from "../model/snapshot.ts";
 import { pendingName, type RotationPorts, vaultOf } from "../ports.ts";
 import { restoredBy } from "../record/lineage.ts";
@@ -8,7 +9,7 @@ import { newestIn, readable } from "../record/newest.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import { readRecord } from "../record/tags.ts";
 import { claimedId, readVersion, versionFacts } from "./credential.ts";
-import { factsOf, observeHistory, type History } from "./history.ts";
+import { factsOf, type History, observeHistory } from "./history.ts";
 
 /** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
 export async function observeSecret(

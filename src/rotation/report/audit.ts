@@ -1,7 +1,8 @@
 import type { Log } from "../../log.ts";
+import type { Request } from "../../request.ts";
 import { type AuditAction, createAudit } from "../../telemetry/audit.ts";
 import type { Act } from "../model/action.ts";
-import type { Observation, Request } from "../model/observation.ts";
+import type { Observation } from "../model/observation.ts";
 
 /** Each action in the words of the audit; a repair is an apply that came after the publish. */
 const audited: Readonly<Record<Act["kind"], AuditAction>> = {
@@ -31,11 +32,14 @@ export interface Step {
   readonly subject: string;
   readonly rotation: string;
   readonly facts: Observation;
-  readonly cause: Pick<Request, "trigger" | "mode" | "requestId"> & {
-    readonly actor?: string | undefined;
-    readonly reason?: string | undefined;
-  };
+  readonly cause: Cause;
 }
+
+/** Who asked, and why. */
+export type Cause = Pick<Request, "trigger" | "mode" | "requestId"> & {
+  readonly actor?: string | undefined;
+  readonly reason?: string | undefined;
+};
 
 /** Who asked, what changed, which versions: ids only. */
 export function recordStep(log: Log, { action, subject, rotation, facts, cause }: Step): void {

@@ -526,7 +526,10 @@ describe("a rotation that went wrong", () => {
       record: { rotation, from: one, restores: one, state: "retired", hold: { notBefore: now + day } },
       createdAt: now - 2 * day,
     });
-    expect(nextAction(seen({ latest: restored }), dual)).toMatchObject({ kind: "idle", reason: "held" });
+    expect(nextAction(seen({ latest: restored }), dual)).toMatchObject({
+      kind: "idle",
+      reason: "not-before",
+    });
     const request = { trigger: "manual", mode: "routine", requestId: "q", version: two } as const;
     expect(nextAction(seen({ latest: restored, request }), dual)).toEqual({
       kind: "write-intent",
@@ -605,7 +608,7 @@ describe("what is derived from a secret", () => {
     ["behind", "foreign"],
   ])("is built in order: the first that is %s comes first", (first, second) => {
     const next = nextAction({ ...open, derived: derived("current", first, second) }, dual);
-    expect(next).toEqual({ kind: "publish-derived", child: "prod-kv/child-1" });
+    expect(next).toEqual({ kind: "publish-derived", derived: "prod-kv/child-1" });
   });
 
   test.each<[State, string]>([
