@@ -46,9 +46,7 @@ export function createRestartGroup(ports: RestartGroupPorts): JobDefinition<type
       if (!isInScope(ports.policy, group)) {
         throw new Fault("invalid-job", `the policy's scopes do not allow touching ${group}`);
       }
-      return inSpan(`restart ${nameOf(group)}`, { [attribute.group]: group }, () =>
-        step(data, context, ports),
-      );
+      return inSpan("restart group", { [attribute.group]: group }, () => step(data, context, ports));
     },
   };
 }

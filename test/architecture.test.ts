@@ -170,6 +170,6 @@ test("every rotator has a test file of its name", () => {
 
 test("the README's table of codes is the code's table", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  const listed = [...readme.matchAll(/^\| `([a-z-]+)` \| (retriable|refused|needs-human) \|/gm)];
+  const listed = [...readme.matchAll(/^\| `([a-z-]+)` \| (retriable|terminal|needs-human) \|/gm)];
   expect(Object.fromEntries(listed.map(([, code, kind]) => [code, kind]))).toEqual(faultCodes);
 });

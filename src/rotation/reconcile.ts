@@ -149,7 +149,7 @@ async function perform(
     // Somebody else wrote a version between our read and our write: observe again, at once.
     if (isFault(error, "superseded")) return "superseded";
     if (isFault(error, "propagation-pending")) return "propagating";
-    if (isFault(error) && error.kind === "refused") await countFinal(run, observed, action, error);
+    if (isFault(error) && error.kind === "terminal") await countFinal(run, observed, action, error);
     throw error;
   }
   recordStep(ports.log, { action, subject, rotation, facts: observed.facts, cause });

@@ -139,7 +139,7 @@ function keyOf(target: Target, listed: ListedKeys, { id, value }: Credential): s
 
 function acceptance(target: Target, { id }: Credential, found: string | undefined): Acceptance {
   if (found !== undefined) return "accepted";
-  return id === "" || keysOf(target).includes(id) ? "refused" : "unknown";
+  return id === "" || keysOf(target).includes(id) ? "rejected" : "unknown";
 }
 
 /** The other keys of the resource are somebody else's. */

@@ -140,8 +140,8 @@ async function look(
   const accepts: Acceptance[] = [];
   for (const { id, value } of known) {
     if (!names.includes(id)) accepts.push("unknown");
-    else if (!found.get(id)?.login) accepts.push("refused");
-    else accepts.push((await server.accepts(target, id, value, signal)) ? "accepted" : "refused");
+    else if (!found.get(id)?.login) accepts.push("rejected");
+    else accepts.push((await server.accepts(target, id, value, signal)) ? "accepted" : "rejected");
   }
   return { exists: names.filter((name) => found.has(name)), accepts };
 }

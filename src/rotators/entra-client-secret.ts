@@ -118,7 +118,7 @@ interface Asked {
 function acceptanceOf({ credential, works, entry }: Asked, now: Timestamp): Acceptance {
   // It works but is not listed: just added or just removed, and one of the two answers is from the past.
   if (works) return entry || credential.id === "" ? "accepted" : "unknown";
-  return entry && isYoung(entry, now) ? "unknown" : "refused";
+  return entry && isYoung(entry, now) ? "unknown" : "rejected";
 }
 
 /** The entry that a record names if it can hold this value, else the only live one that can. */

@@ -19,7 +19,7 @@ export interface Credential {
 }
 
 /** `unknown` = the provider could not be asked in a way that settles it; nothing may be concluded from it. */
-export type Acceptance = "accepted" | "refused" | "unknown";
+export type Acceptance = "accepted" | "rejected" | "unknown";
 
 /** What `look` saw at the provider. */
 export interface RotatorObservation {

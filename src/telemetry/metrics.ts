@@ -5,7 +5,7 @@ import { attribute, metric } from "./names.ts";
 
 /** How something ended; a fault tells its code. */
 export interface Ending {
-  readonly outcome: "done" | "again" | "retried" | "failed" | "rolled-back" | "refused";
+  readonly outcome: "done" | "requeued" | "retried" | "failed" | "rolled-back" | "rejected";
   readonly code?: FaultCode;
 }
 

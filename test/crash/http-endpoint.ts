@@ -52,9 +52,9 @@ function observe(endpoint: EndpointInMemory, { credentials }: Body): Response {
   const answers = credentials.map(({ id, value }) => {
     const name = id ?? [...slots].find(([, slot]) => slot.value === value)?.[0];
     const slot = slots.get(name ?? "");
-    if (!slot) return { acceptance: "refused" };
+    if (!slot) return { acceptance: "rejected" };
     if (isSpreading(endpoint, slot)) return { acceptance: "unknown", id: name };
-    return { acceptance: slot.value === value ? "accepted" : "refused", id: name };
+    return { acceptance: slot.value === value ? "accepted" : "rejected", id: name };
   });
   return Response.json({ exists: [...slots.keys()], credentials: answers });
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startMeter, type Meter } from "../demo/meter.ts";
-import { type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
+import { attributeOf, type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
 import { latestOf, logsIn, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
@@ -82,9 +82,11 @@ describe("a secret that is derived from one near its expiry", () => {
     const publish = await until("the write's span has arrived", () =>
       receiver.spans.find(({ name }) => name === "publish-derived"),
     );
-    const names = receiver.spans.filter(({ traceId }) => traceId === publish.traceId).map(({ name }) => name);
-    for (const name of ["publish", "publish-derived", "restart reports", "restart orders-api"])
-      expect(names).toContain(name);
+    const spans = receiver.spans.filter(({ traceId }) => traceId === publish.traceId);
+    const names = spans.map(({ name }) => name);
+    for (const name of ["publish", "publish-derived", "restart group"]) expect(names).toContain(name);
+    const groups = spans.map((span) => String(attributeOf(span, "keyturn.group")).split("/").at(-1));
+    for (const group of ["reports", "orders-api"]) expect(groups).toContain(group);
   });
 
   test("is built again after somebody stored another parent, and its readers follow", async () => {

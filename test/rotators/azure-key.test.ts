@@ -207,7 +207,7 @@ describe("looking", () => {
     );
     expect(sighting).toEqual({
       exists: ["key1", "key2"],
-      accepts: ["accepted", "refused", "accepted"],
+      accepts: ["accepted", "rejected", "accepted"],
       ids: ["key2", undefined, "key1"],
     });
   });
@@ -217,7 +217,7 @@ describe("looking", () => {
     const value = present(scene, "key2");
     const known = ["key1", "key2", "key3"].map((id) => ({ id, value }));
     const { accepts } = await scene.bound.observe(known, scene.context);
-    expect(accepts).toEqual(["refused", "accepted", "unknown"]);
+    expect(accepts).toEqual(["rejected", "accepted", "unknown"]);
   });
 
   test("says which of the keys are missing, since key access is switched off", async () => {
@@ -318,5 +318,5 @@ test("a provider that is busy may be asked again, one that refuses may not", asy
   scene.world.addFault({ match: "regenerateKey", position: "before", status: 429, retryAfter: 9 });
   await expect(mint(scene, "key2")).rejects.toMatchObject({ kind: "retriable", retryAfter: 9_000 });
   scene.world.addFault({ match: "regenerateKey", position: "before", status: 403 });
-  await expect(mint(scene, "key2")).rejects.toMatchObject({ code: "forbidden", kind: "refused" });
+  await expect(mint(scene, "key2")).rejects.toMatchObject({ code: "forbidden", kind: "terminal" });
 });

@@ -61,7 +61,7 @@ test("a log-in that may not log in is refused without trying; one that is not of
   const known = [credential("a", "right"), credential("b", "any"), credential("c", "any")];
   expect(await bound.observe(known, context)).toEqual({
     exists: ["a", "b"],
-    accepts: ["accepted", "refused", "unknown"],
+    accepts: ["accepted", "rejected", "unknown"],
   });
 });
 

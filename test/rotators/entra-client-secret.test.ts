@@ -155,7 +155,7 @@ describe("propagation", () => {
     world.state.passwordDelay = hour;
     const minted = await mint();
     await clock.advance(bound.propagation);
-    expect((await bound.observe([minted], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["rejected"]);
     await expect(bound.verify(minted, context())).rejects.toMatchObject({ code: "credential-rejected" });
   });
 
@@ -174,14 +174,14 @@ describe("propagation", () => {
         : undefined;
     expect((await bound.observe([minted], context())).accepts).toEqual(["unknown"]);
     application.passwords.length = 0;
-    expect((await bound.observe([minted], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["rejected"]);
     expect(password?.keyId).toBe(minted.id);
   });
 
   test("an expired one is refused, and so is one of which nobody has heard", async () => {
     const expired = existing({ end: clock.now() - minute });
     const known = [holding(expired, expired.keyId), { id: "", value: new SecretValue("never-heard-of") }];
-    expect((await bound.observe(known, context())).accepts).toEqual(["refused", "refused"]);
+    expect((await bound.observe(known, context())).accepts).toEqual(["rejected", "rejected"]);
   });
 });
 
@@ -207,7 +207,10 @@ describe("adoption", () => {
   test("a hint that fits a value which does not work gives it no id", async () => {
     existing({ value: "abc8Q~one-one-one-one" });
     const wrong = { id: "", value: new SecretValue("abc8Q~something-else") };
-    expect(await bound.observe([wrong], context())).toMatchObject({ accepts: ["refused"], ids: [undefined] });
+    expect(await bound.observe([wrong], context())).toMatchObject({
+      accepts: ["rejected"],
+      ids: [undefined],
+    });
   });
 
   test("a record that names another credential than the value is one of is corrected", async () => {

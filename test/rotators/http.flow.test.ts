@@ -61,7 +61,7 @@ describe("http", () => {
     ];
     expect(await bound.observe(known, context())).toEqual({
       exists: [one, two],
-      accepts: ["accepted", "refused"],
+      accepts: ["accepted", "rejected"],
       ids: [two, undefined],
     });
   });
@@ -90,7 +90,7 @@ describe("http", () => {
     await bound.apply(credential, context());
     await bound.verify(credential, context());
     await bound.revoke(slot, context());
-    expect((await bound.observe([credential], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([credential], context())).accepts).toEqual(["rejected"]);
   });
 
   test("a slot that the endpoint does not have needs a person, but revoking it is success", async () => {

@@ -110,7 +110,7 @@ describe("mariadb-user", () => {
     await world.server.sql("ALTER USER ?@'%' ACCOUNT LOCK", [credential.id]);
     expect(await bound.observe([credential], context())).toEqual({
       exists: [credential.id],
-      accepts: ["refused"],
+      accepts: ["rejected"],
     });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({ code: "credential-rejected" });
   });
@@ -119,14 +119,14 @@ describe("mariadb-user", () => {
     const { bound, credential } = await applied();
     await bound.revoke(credential.id, context());
     await world.server.sql("ALTER USER ?@'%' ACCOUNT UNLOCK", [credential.id]);
-    expect((await bound.observe([credential], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([credential], context())).accepts).toEqual(["rejected"]);
   });
 
   test("looking tells which accounts exist; verifying a missing one says how to create it", async () => {
     const target = { ...(await targetWith(1)), users: ["orders_gone"] };
     const bound = mariadbUser.on(target);
     const credential = bound.choose("orders_gone", cryptoRandomInt);
-    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["refused"] });
+    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["rejected"] });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({
       code: "target-missing",
       message: expect.stringContaining("CREATE USER 'orders_gone'@'%'"),

@@ -100,7 +100,7 @@ describe("postgres-role", () => {
     const target = { ...(await targetWith(1)), roles: ["orders_gone"] };
     const bound = postgresRole.on(target);
     const credential = bound.choose("orders_gone", cryptoRandomInt);
-    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["refused"] });
+    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["rejected"] });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({
       code: "target-missing",
       message: expect.stringContaining('CREATE ROLE "orders_gone" LOGIN'),

@@ -102,7 +102,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       const bound = await bind();
       const { outgoing, incoming } = await takeTurns(bound, context());
       const { accepts } = await bound.observe([outgoing, incoming], context());
-      expect(accepts).toEqual([bound.overlap === "dual" ? "accepted" : "refused", "accepted"]);
+      expect(accepts).toEqual([bound.overlap === "dual" ? "accepted" : "rejected", "accepted"]);
     });
 
     checked("a wrong value is refused, does not verify, and looking at it changes nothing", async () => {
@@ -110,7 +110,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       const credential = await make(bound, 0, context());
       const wrong = { id: credential.id, value: madeUp() };
       const { accepts } = await bound.observe([wrong, credential], context());
-      expect(accepts).toEqual(["refused", "accepted"]);
+      expect(accepts).toEqual(["rejected", "accepted"]);
       const code = expect.stringMatching(
         bound.propagation > 0 ? /^(credential-rejected|propagation-pending)$/ : /^credential-rejected$/,
       );
@@ -126,7 +126,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
         await bound.revoke(outgoing.id, context());
         await bound.revoke(outgoing.id, context());
         const { accepts } = await bound.observe([outgoing, incoming], context());
-        expect(accepts).toEqual(["refused", bound.overlap === "dual" ? "accepted" : "refused"]);
+        expect(accepts).toEqual(["rejected", bound.overlap === "dual" ? "accepted" : "rejected"]);
         const again = bound.origin === "chosen" ? outgoing : await make(bound, 0, context());
         if (bound.origin === "chosen") await bound.apply(again, context());
         await expect(bound.verify(again, context())).resolves.toBeUndefined();

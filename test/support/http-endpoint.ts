@@ -47,9 +47,9 @@ export function createExampleEndpoint(options: EndpointOptions): Hono {
       exists: [...slots.keys()],
       credentials: credentials.map(({ id, value }) => {
         const slot = id ?? [...slots.keys()].find((name) => isEqual(slots.get(name), value));
-        if (slot === undefined) return { acceptance: "refused" };
+        if (slot === undefined) return { acceptance: "rejected" };
         if (system.isSpreading(slot)) return { acceptance: "unknown", id: slot };
-        return { acceptance: isEqual(slots.get(slot), value) ? "accepted" : "refused", id: slot };
+        return { acceptance: isEqual(slots.get(slot), value) ? "accepted" : "rejected", id: slot };
       }),
     });
   });

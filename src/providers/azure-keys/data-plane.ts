@@ -26,7 +26,7 @@ export interface DataPlane {
   judge(answer: Answer): Judgement | undefined;
 }
 
-export type Judgement = "accepted" | "refused";
+export type Judgement = "accepted" | "rejected";
 
 /** One use of a key. */
 export interface Use {

@@ -28,7 +28,7 @@ interface EndpointCredential {
   readonly value: SecretValue;
 }
 
-const Acceptance = z.enum(["accepted", "refused", "unknown"]);
+const Acceptance = z.enum(["accepted", "rejected", "unknown"]);
 
 const Sighting = z.object({
   exists: z.array(z.string()),

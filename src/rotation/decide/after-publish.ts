@@ -12,7 +12,7 @@ export function afterPublish(seen: Observation, latest: ReadableLatest, rules: S
   if (latest.credentialId === undefined) return unreadable(rules);
   if (!provider) return { kind: "observe", what: "provider" };
   if (provider.latest === "unknown") return pause(seen);
-  if (provider.latest === "refused") return repair(seen, rotation, rules);
+  if (provider.latest === "rejected") return repair(seen, rotation, rules);
   // Where somebody stored a version while we published, only the parked copy tells that latest is ours.
   const isParked = pending.kind === "parked" && pending.rotation === rotation;
   if (isParked && !latest.between?.length) return { kind: "settle-pending", rotation };

@@ -78,7 +78,7 @@ function stillInUse(
 
 /** A leak waits for nobody; and if the provider refuses latest, nobody can run on it: a new value is the cure. */
 function isPressing({ provider }: Observation, { intent }: VersionRecord): boolean {
-  return intent?.mode === "compromised" || provider?.latest === "refused";
+  return intent?.mode === "compromised" || provider?.latest === "rejected";
 }
 
 /** Nothing is begun while readers are down: they could not show whether they take the new value. Not for ever, though. */

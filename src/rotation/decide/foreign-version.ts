@@ -59,7 +59,7 @@ export function setBack(seen: Observation, { rotator }: Pick<SecretRules, "rotat
     return undefined;
   if (!replaced?.enabled || replaced.credentialId === undefined) return undefined;
   if (overtaken && overtaken.record.rotation !== pending.rotation) return undefined;
-  const isOurs = provider?.pending === "accepted" && provider.replaced === "refused";
+  const isOurs = provider?.pending === "accepted" && provider.replaced === "rejected";
   return isOurs ? { kind: "set-back", to: "replaced" } : undefined;
 }
 

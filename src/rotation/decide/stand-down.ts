@@ -24,7 +24,7 @@ export function standDown(
   if (!mayBeApplied) return end;
   if (!provider) return { kind: "observe", what: "provider" };
   if (provider.latest === "unknown" || provider.pending === "unknown") return pause(seen);
-  return provider.latest === "refused" && provider.pending === "accepted"
+  return provider.latest === "rejected" && provider.pending === "accepted"
     ? { kind: "set-back", to: "latest" }
     : end;
 }

@@ -29,7 +29,7 @@ export function seen(change: Partial<Observation> = {}): Observation {
 
 export const works: ProviderFacts = {
   latest: "accepted",
-  pending: "refused",
+  pending: "rejected",
   replaced: "unknown",
   missing: [],
   orphans: [],

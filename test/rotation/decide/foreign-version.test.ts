@@ -32,7 +32,7 @@ function overtaken(change: Partial<Observation> = {}): Observation {
     latest: stored(),
     overtaken: { ...published, version: two },
     replaced: { ...latest(), version: one },
-    provider: { ...works, replaced: "refused", overtaken: "accepted" },
+    provider: { ...works, replaced: "rejected", overtaken: "accepted" },
     ...change,
   });
 }
@@ -54,7 +54,7 @@ describe("a version that somebody stored on top of an open rotation", () => {
     expect(nextAction(ready, dual)).toEqual({ kind: "wait", until: now - hour + day, reason: "overlap" });
     const late = { ...ready, now: now + day };
     expect(nextAction(late, dual)).toEqual({ kind: "revoke", credentialId: "orders_b" });
-    const revoked = { ...late, provider: { ...works, replaced: "refused", overtaken: "refused" } } as const;
+    const revoked = { ...late, provider: { ...works, replaced: "rejected", overtaken: "rejected" } } as const;
     expect(nextAction(revoked, dual)).toEqual({ kind: "disable", version: two });
     const disabled = { ...revoked, overtaken: { ...published, version: two, enabled: false } };
     expect(nextAction(disabled, dual)).toEqual({ kind: "close" });
@@ -65,13 +65,13 @@ describe("a version that somebody stored on top of an open rotation", () => {
     const late = overtaken({ latest: mine, dependents: confirmed, now: now + day });
     const same = { ...late, provider: { ...works, overtaken: "accepted", replaced: "accepted" } } as const;
     expect(nextAction(same, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-    const revoked = { ...late, provider: { ...works, overtaken: "accepted", replaced: "refused" } } as const;
+    const revoked = { ...late, provider: { ...works, overtaken: "accepted", replaced: "rejected" } } as const;
     expect(nextAction(revoked, dual).kind).toBe("disable");
     expect(nextAction(same, { ...dual, retire: false }).kind).toBe("disable");
   });
 
   test("is a question if the provider refuses it: nobody is restarted onto it, and nothing is retired", () => {
-    const refused = { ...works, latest: "refused", overtaken: "accepted", replaced: "accepted" } as const;
+    const refused = { ...works, latest: "rejected", overtaken: "accepted", replaced: "accepted" } as const;
     const wrong = overtaken({ provider: refused, dependents: confirmed, now: now + 9 * day });
     expect(nextAction(wrong, dual)).toMatchObject({ kind: "stop", code: "foreign-version" });
     const following = { ...wrong, latest: stored({ record: { intent: roll } }) };
@@ -87,12 +87,12 @@ describe("a version that somebody stored on top of an open rotation", () => {
 describe("a version that somebody stored while a single credential was being replaced", () => {
   const single = aRule({ slots: ["orders_a"] });
   const candidate = { ...parked, credentialId: "orders_a" } as const;
-  const applied = { ...works, latest: "refused", pending: "accepted", replaced: "refused" } as const;
+  const applied = { ...works, latest: "rejected", pending: "accepted", replaced: "rejected" } as const;
   const found = seen({ latest: stored(), replaced: latest(), pending: candidate, provider: applied });
 
   test("and that the provider refuses: it is made to accept again what the readers hold, then a person is asked", () => {
     expect(nextAction(found, single)).toEqual({ kind: "set-back", to: "replaced" });
-    const back = { ...found, provider: { ...works, latest: "refused", replaced: "accepted" } } as const;
+    const back = { ...found, provider: { ...works, latest: "rejected", replaced: "accepted" } } as const;
     expect(nextAction(back, single)).toMatchObject({ kind: "stop", code: "foreign-version" });
   });
 
@@ -111,7 +111,7 @@ describe("a version that somebody stored while a single credential was being rep
   });
 
   test("and that works is followed, without the candidate", () => {
-    const works2 = { ...applied, latest: "accepted", pending: "refused" } as const;
+    const works2 = { ...applied, latest: "accepted", pending: "rejected" } as const;
     const following = { ...found, latest: stored({ record: { intent: roll } }), provider: works2 };
     expect(nextAction(following, single)).toEqual({ kind: "settle-pending", rotation });
   });
@@ -146,7 +146,7 @@ describe("groups that gate nothing", () => {
   test("do not hold up the retirement, but are brought along before the rotation is closed", () => {
     const late = { ...open, dependents: others, now: published.createdAt + day };
     expect(nextAction(late, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-    const revoked = { ...late, provider: { ...works, replaced: "refused" } } as const;
+    const revoked = { ...late, provider: { ...works, replaced: "rejected" } } as const;
     expect(nextAction(revoked, dual)).toEqual({ kind: "roll", groups: ["/g/found"] });
     expect(nextAction({ ...revoked, now: late.now + dual.deadline }, dual)).toEqual({ kind: "close" });
   });

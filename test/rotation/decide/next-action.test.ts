@@ -110,7 +110,7 @@ describe("before the publish", () => {
     expect(nextAction(seen({ latest: unread }), dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
     const refused = seen({
       latest: latest({ record: { intent } }),
-      provider: { ...works, latest: "refused" },
+      provider: { ...works, latest: "rejected" },
     });
     expect(nextAction(refused, dual)).toMatchObject({ kind: "stop", code: "cannot-adopt" });
   });
@@ -128,12 +128,12 @@ describe("before the publish", () => {
     const single = aRule({ slots: ["orders_a"] });
     const pending = { ...parked, credentialId: "orders_a" } as const;
     const found = seen({ latest: latest({ record: { intent } }), pending });
-    const facts = { ...works, latest: "refused", pending: "accepted" } as const;
+    const facts = { ...works, latest: "rejected", pending: "accepted" } as const;
     expect(nextAction({ ...found, provider: facts }, single)).toEqual({ kind: "publish", rotation });
     const unsure = { ...facts, pending: "unknown" } as const;
     expect(nextAction({ ...found, provider: unsure }, single)).toMatchObject({ kind: "wait" });
     // Somebody has changed the password meanwhile: ours is set, since it was parked when all was well.
-    const neither = { ...facts, pending: "refused" } as const;
+    const neither = { ...facts, pending: "rejected" } as const;
     expect(nextAction({ ...found, provider: neither }, single).kind).toBe("apply");
   });
 
@@ -168,7 +168,7 @@ describe("before the publish", () => {
       expect(nextAction(ready, rules)).toMatchObject({ kind: "wait", reason: "down" });
     expect(nextAction({ ...ready, now: now + 15 * day }, dual).kind).toBe("park");
     const ours = latest({ record: { intent, state: "retired" }, lineage: "ours" });
-    const refused = { ...ready, latest: ours, provider: { ...works, latest: "refused" } } as const;
+    const refused = { ...ready, latest: ours, provider: { ...works, latest: "rejected" } } as const;
     expect(nextAction(refused, dual).kind).toBe("park");
     const leaked = latest({ record: { intent: { ...intent, mode: "compromised" } } });
     expect(nextAction({ ...ready, latest: leaked }, dual).kind).toBe("park");
@@ -176,7 +176,7 @@ describe("before the publish", () => {
 
   test("a value that its provider refuses is replaced at once: nobody can be running on it", () => {
     const ours = latest({ record: { intent, state: "retired" }, lineage: "ours", first: false });
-    const refused = seen({ latest: ours, provider: { ...works, latest: "refused" } });
+    const refused = seen({ latest: ours, provider: { ...works, latest: "rejected" } });
     expect(nextAction(refused, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
   });
 
@@ -255,13 +255,13 @@ describe("after the publish", () => {
     const late = { ...after, now: published.createdAt + day, dependents: confirmed };
     const alive = { ...late, provider: { ...works, replaced: "accepted" } } as const;
     expect(nextAction(alive, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-    const dead = { ...late, provider: { ...works, replaced: "refused" } } as const;
+    const dead = { ...late, provider: { ...works, replaced: "rejected" } } as const;
     expect(nextAction(dead, dual)).toEqual({ kind: "close" });
   });
 
   test("a slot that has taken another value than the replaced one is never revoked", () => {
     const late = { ...after, now: published.createdAt + day, dependents: confirmed };
-    const changed = { ...late, provider: { ...works, replaced: "refused" } } as const;
+    const changed = { ...late, provider: { ...works, replaced: "rejected" } } as const;
     expect(nextAction(changed, dual)).toEqual({ kind: "close" });
   });
 
@@ -305,12 +305,12 @@ describe("after the publish", () => {
   });
 
   test("a provider changed by hand is set back only after the candidate has shown that the value is ours", () => {
-    const refused = { ...after, provider: { ...works, latest: "refused" } } as const;
+    const refused = { ...after, provider: { ...works, latest: "rejected" } } as const;
     expect(nextAction(refused, dual).kind).toBe("reopen-pending");
     const minted = aRule({ slots: ["orders_a", "orders_b"], origin: "minted" });
     expect(nextAction(refused, minted).kind).toBe("reopen-pending");
     expect(nextAction({ ...refused, pending: parked }, minted)).toMatchObject({ code: "foreign-version" });
-    const raced = { ...works, latest: "refused", pending: "accepted" } as const;
+    const raced = { ...works, latest: "rejected", pending: "accepted" } as const;
     expect(nextAction({ ...refused, pending: parked, provider: raced }, minted).kind).toBe("publish");
     const same = { ...refused, pending: { ...parked, equalsLatest: true } };
     expect(nextAction(same, dual).kind).toBe("repair");
@@ -319,7 +319,7 @@ describe("after the publish", () => {
   });
 
   test("a candidate of the same rotation that took the place of the published one is published in turn", () => {
-    const provider = { ...works, latest: "refused", pending: "accepted" } as const;
+    const provider = { ...works, latest: "rejected", pending: "accepted" } as const;
     const raced = { ...after, provider, pending: parked };
     expect(nextAction(raced, dual)).toEqual({ kind: "publish", rotation });
     const another = { ...parked, rotation: `r-${"b".repeat(26)}` };
@@ -368,7 +368,7 @@ test("a missing or disabled secret is a question for a person", () => {
 });
 
 describe("whatever can be seen", () => {
-  const acceptance = fc.constantFrom("accepted" as const, "refused" as const, "unknown" as const);
+  const acceptance = fc.constantFrom("accepted" as const, "rejected" as const, "unknown" as const);
   const credential = fc.constantFrom("orders_a", "orders_b", "stranger", undefined);
   const facts = fc.record({
     lineage: fc.constantFrom("ours" as const, "foreign" as const),
@@ -488,7 +488,7 @@ describe("a rotation that went wrong", () => {
     const back = seen({
       latest: { ...published, record },
       replaced: same,
-      provider: { ...works, replaced: "refused" },
+      provider: { ...works, replaced: "rejected" },
     });
     expect(nextAction(back, single)).toEqual({ kind: "set-back", to: "replaced" });
     expect(nextAction(back, dual)).toEqual({ kind: "observe", what: "dependents" });
@@ -555,7 +555,7 @@ describe("a rotation that went wrong", () => {
     const single = aRule({ slots: ["orders_a"] });
     const inPlace = { ...parked, credentialId: "orders_a" };
     const stuck = { latest: latest({ record }), pending: inPlace };
-    const applied = { ...works, latest: "refused", pending: "accepted" } as const;
+    const applied = { ...works, latest: "rejected", pending: "accepted" } as const;
     expect(nextAction(seen({ ...stuck, provider: applied }), single)).toEqual({
       kind: "set-back",
       to: "latest",
@@ -704,7 +704,7 @@ describe("a leaked value", () => {
   test("does not forget who could not follow in time: the rotation stays open until they have", () => {
     const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
     const behind = { unconfirmed: ["/g/one"], confirmed: 0 };
-    const revoked = { ...open, latest: leaked, provider: { ...works, replaced: "refused" as const } };
+    const revoked = { ...open, latest: leaked, provider: { ...works, replaced: "rejected" as const } };
     const late = { ...revoked, dependents: behind, now: leaked.createdAt + dual.deadline };
     expect(nextAction(late, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
     expect(nextAction({ ...late, dependents: confirmed }, dual)).toEqual({ kind: "close" });

@@ -2,13 +2,17 @@ import { randomInt } from "node:crypto";
 import type { Millis, Timestamp } from "../clock.ts";
 import type { Fault } from "../errors.ts";
 
-/** What becomes of a job that ended by a fault. Only `retry` costs an attempt. */
-export type Verdict =
-  | { readonly fate: "retry" }
-  | { readonly fate: "again"; readonly at: Timestamp }
-  | { readonly fate: "put-back" }
-  | { readonly fate: "let-go" }
-  | { readonly fate: "give-up" };
+/**
+ * What becomes of a job that ended with a fault. `retry`: tried again after a back-off; the only one that costs an attempt.
+ * `requeue-after`: the same job, not before that time. `requeue`: at once, for another worker. `release`: somebody else has
+ * the job by now. `dead-letter`: given up, and listed.
+ */
+export type Fate =
+  | { readonly kind: "retry" }
+  | { readonly kind: "requeue-after"; readonly at: Timestamp }
+  | { readonly kind: "requeue" }
+  | { readonly kind: "release" }
+  | { readonly kind: "dead-letter" };
 
 export interface Circumstances {
   readonly now: Timestamp;
@@ -29,17 +33,17 @@ export const newerJobWait: Millis = 30_000;
 /** A newer replica may have queued a secret that our policy does not know yet: for so long we leave it to others. */
 const policyGrace: Millis = 15 * 60_000;
 
-export function judge(fault: Fault, { now, since, attempt, attempts, aborted }: Circumstances): Verdict {
+export function fateOf(fault: Fault, { now, since, attempt, attempts, aborted }: Circumstances): Fate {
   if (fault.kind === "retriable") {
     // Somebody else has the job by now: whatever we did with it would be done to theirs.
-    if (aborted === "lock-lost") return { fate: "let-go" };
-    if (aborted === "stopping") return { fate: "put-back" };
+    if (aborted === "lock-lost") return { kind: "release" };
+    if (aborted === "stopping") return { kind: "requeue" };
   }
   const patient = waitFor(fault, now - since);
-  if (patient !== undefined) return { fate: "again", at: now + patient };
+  if (patient !== undefined) return { kind: "requeue-after", at: now + patient };
   return fault.kind === "retriable" && fault.code !== "not-in-policy" && attempt < attempts
-    ? { fate: "retry" }
-    : { fate: "give-up" };
+    ? { kind: "retry" }
+    : { kind: "dead-letter" };
 }
 
 /** Waiting for others is no failure of ours. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Fault, type FaultCode, faultCodes } from "../../src/errors.ts";
-import { type Circumstances, backoffDelay, judge } from "../../src/queue/verdict.ts";
+import { type Circumstances, backoffDelay, fateOf } from "../../src/queue/fate.ts";
 
 const now = 1_000_000;
 const usual: Circumstances = { now, since: now, attempt: 1, attempts: 3, aborted: undefined };
@@ -10,24 +10,26 @@ const codes = Object.keys(faultCodes).filter((code): code is FaultCode => code i
 
 describe("what becomes of a failed job", () => {
   test("a retriable fault is retried until the attempts are used up", () => {
-    expect(judge(fault("unavailable"), usual)).toEqual({ fate: "retry" });
-    expect(judge(fault("unavailable"), { ...usual, attempt: 3 })).toEqual({ fate: "give-up" });
+    expect(fateOf(fault("unavailable"), usual)).toEqual({ kind: "retry" });
+    expect(fateOf(fault("unavailable"), { ...usual, attempt: 3 })).toEqual({ kind: "dead-letter" });
   });
 
   test("a time that the other side told is waited for, whatever the attempts", () => {
-    expect(judge(fault("throttled", 7000), { ...usual, attempt: 3 })).toEqual({
-      fate: "again",
+    expect(fateOf(fault("throttled", 7000), { ...usual, attempt: 3 })).toEqual({
+      kind: "requeue-after",
       at: now + 7000,
     });
   });
 
   test.each(["lock-held", "propagation-pending"] as const)("%s costs no attempt", (code) => {
-    expect(judge(fault(code), { ...usual, attempt: 3 })).toEqual({ fate: "again", at: now + 5000 });
+    expect(fateOf(fault(code), { ...usual, attempt: 3 })).toEqual({ kind: "requeue-after", at: now + 5000 });
   });
 
   test("a secret that is not in the policy is left to newer replicas for 15 minutes, and then refused", () => {
-    expect(judge(fault("not-in-policy"), { ...usual, attempt: 3, now: now + 899_999 }).fate).toBe("again");
-    expect(judge(fault("not-in-policy"), { ...usual, now: now + 900_000 })).toEqual({ fate: "give-up" });
+    expect(fateOf(fault("not-in-policy"), { ...usual, attempt: 3, now: now + 899_999 }).kind).toBe(
+      "requeue-after",
+    );
+    expect(fateOf(fault("not-in-policy"), { ...usual, now: now + 900_000 })).toEqual({ kind: "dead-letter" });
   });
 
   test("what is refused or needs a human is final, even when the worker is stopping", () => {
@@ -35,19 +37,19 @@ describe("what becomes of a failed job", () => {
     expect(final.length).toBeGreaterThan(10);
     for (const code of final)
       for (const aborted of [undefined, "stopping", "lock-lost"] as const)
-        expect(judge(fault(code, 5000), { ...usual, aborted })).toEqual({ fate: "give-up" });
+        expect(fateOf(fault(code, 5000), { ...usual, aborted })).toEqual({ kind: "dead-letter" });
   });
 
   test("a job that ends because it was stopped is put back, even at its last attempt", () => {
     for (const code of codes.filter((one) => faultCodes[one] === "retriable"))
-      expect(judge(fault(code, 5000), { ...usual, attempt: 3, aborted: "stopping" })).toEqual({
-        fate: "put-back",
+      expect(fateOf(fault(code, 5000), { ...usual, attempt: 3, aborted: "stopping" })).toEqual({
+        kind: "requeue",
       });
   });
 
   test("a job that lost its lock is not touched any more", () => {
-    expect(judge(fault("cancelled"), { ...usual, attempt: 3, aborted: "lock-lost" })).toEqual({
-      fate: "let-go",
+    expect(fateOf(fault("cancelled"), { ...usual, attempt: 3, aborted: "lock-lost" })).toEqual({
+      kind: "release",
     });
   });
 });
