@@ -1,55 +1,57 @@
-import { type Action, type SecretRules, stop } from "../model/action.ts";
-import { dueAt } from "../model/due.ts";
-import type { Observation, ReadableLatest } from "../model/observation.ts";
+import { type Action, stop } from "../model/action.ts";
+import { dueAt, startsAutomatically } from "../model/due.ts";
 import { behind } from "../model/predicates.ts";
+import { firstOf, type Situation, when } from "./chain.ts";
 import { oddDerived } from "./derived.ts";
 import { isUnfinished, standsAgainst } from "./foreign-version.ts";
+import { derivedObserved, providerObserved } from "./observed.ts";
 import { isNamed } from "./own-credentials.ts";
 
-export function isDue(seen: Observation, latest: ReadableLatest, rules: SecretRules): boolean {
-  // Our own versions are not replaced again within `minInterval`: that breaks the loop in which a new version is
-  // near its expiry the moment it is born.
-  const rested = latest.lineage === "foreign" || seen.now - latest.createdAt >= rules.minInterval;
-  const free = seen.now >= (latest.record.hold?.notBefore ?? 0);
-  return rested && free && seen.now >= dueAt(latest, rules);
-}
+/** Nothing is under way: begins what is due, moves readers that are behind, tidies up, or says when it is due. */
+export const atRest = firstOf([
+  when(isDue, tooManyTags(8), beginRotation),
+  settleLeftOver,
+  derivedObserved,
+  when(movesReaders, standsAgainst, tooManyTags(3), beginRoll),
+  oddDerived,
+  superseded,
+  when(seeksOrphans, providerObserved, revokeOrphan),
+  onHold,
+  nothingToDo,
+]);
 
-/** That a version was stored is no reason to replace it, however short its life: the near-expiry event follows. */
-export function startsByItself(seen: Observation, latest: ReadableLatest, rules: SecretRules): boolean {
-  // Whoever has just taken a rotation back does not ask for it: else the two answers would follow each other for ever.
-  const asksForNone = seen.request?.trigger === "new-version" || seen.request?.mode === "abandon";
-  return !asksForNone && isDue(seen, latest, rules);
+function isDue({ seen, latest, rules }: Situation): boolean {
+  return startsAutomatically(seen, latest, rules);
 }
 
 /** Key Vault keeps 15 tags on a version. Ours are up to eight; fewer where nothing is rotated. */
-export function tooManyTags(
-  { otherTags = 0 }: ReadableLatest,
-  { key }: SecretRules,
-  ours = 8,
-): Action | undefined {
-  const tooMany = otherTags - (15 - ours);
-  if (tooMany <= 0) return undefined;
-  return stop(
-    "too-many-tags",
-    `${key} has ${otherTags} tags of others, and Key Vault takes 15 with ${ours} of keyturn's; remove ${tooMany}`,
-  );
+function tooManyTags(ours: number): (situation: Situation) => Action | undefined {
+  return ({ latest: { otherTags = 0 }, rules: { key } }) => {
+    const tooMany = otherTags - (15 - ours);
+    if (tooMany <= 0) return undefined;
+    return stop(
+      "too-many-tags",
+      `${key} has ${otherTags} tags of others, and Key Vault takes 15 with ${ours} of keyturn's; remove ${tooMany}`,
+    );
+  };
 }
 
-/** The sweep looks for what a mint left behind whose answer was lost; only where nobody can be running on it. */
-export function leftBehind(
-  seen: Observation,
-  latest: ReadableLatest,
-  rules: SecretRules,
-): Action | undefined {
-  const isAtRest = latest.first || latest.lineage === "ours";
-  if (seen.request?.trigger !== "sweep" || !isNamed(rules) || !isAtRest || !rules.retire) return undefined;
-  if (!seen.provider) return { kind: "observe", what: "provider" };
-  const [orphan] = seen.provider.orphans;
-  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
+function beginRotation(): Action {
+  return { kind: "write-intent", mode: "routine" };
+}
+
+/** Left by a process that was gone before it had tidied up. */
+function settleLeftOver({ seen: { pending }, latest }: Situation): Action | undefined {
+  const { state, rotation } = latest.record;
+  const isLeftOver = pending.kind === "parked" && pending.equalsLatest && state === "retired";
+  return isLeftOver && rotation !== undefined && pending.rotation === rotation
+    ? { kind: "settle-pending", rotation }
+    : undefined;
 }
 
 /** A new version that somebody stored, or a derived secret that has to be rebuilt: with the restarts that this needs. */
-export function movesReaders(seen: Observation, latest: ReadableLatest): boolean {
+function movesReaders({ seen, latest }: Situation): boolean {
+  if (seen.request?.mode === "abandon") return false;
   const { state, from } = latest.record;
   // Our tags may have been copied from another version: only a mark that names this very version counts.
   const isDone = state === "retired" && from === latest.version;
@@ -57,34 +59,36 @@ export function movesReaders(seen: Observation, latest: ReadableLatest): boolean
   return isNews || isUnfinished(seen, latest) || behind(seen) !== undefined;
 }
 
-export function atRest(seen: Observation, latest: ReadableLatest, rules: SecretRules): Action {
-  if (startsByItself(seen, latest, rules))
-    return tooManyTags(latest, rules) ?? { kind: "write-intent", mode: "routine" };
-  const { pending, derived } = seen;
-  // Left by a process that was gone before it had tidied up.
-  const isLeftOver = pending.kind === "parked" && pending.equalsLatest && latest.record.state === "retired";
-  if (isLeftOver && latest.record.rotation !== undefined && pending.rotation === latest.record.rotation)
-    return { kind: "settle-pending", rotation: latest.record.rotation };
-  if (!derived) return { kind: "observe", what: "derived" };
-  // Rebuilt as after a new version that somebody stored: with the restarts that this needs.
-  const moves = seen.request?.mode !== "abandon" && movesReaders(seen, latest);
-  if (moves)
-    return (
-      standsAgainst(seen, latest, rules) ??
-      tooManyTags(latest, rules, 3) ?? { kind: "write-intent", mode: "roll" }
-    );
-  const odd = oddDerived(seen, rules);
-  if (odd) return odd;
-  const { request } = seen;
-  const newer = request?.trigger === "manual" && request.version !== latest.version;
-  if (newer) {
-    const by = latest.lineage === "ours" ? latest.record.rotation : undefined;
-    return { kind: "idle", until: dueAt(latest, rules), reason: "superseded", by };
-  }
-  const orphan = leftBehind(seen, latest, rules);
-  if (orphan) return orphan;
-  const heldUntil = latest.record.hold?.notBefore ?? 0;
-  if (seen.now < heldUntil) return { kind: "idle", until: heldUntil, reason: "not-before" };
+function beginRoll(): Action {
+  return { kind: "write-intent", mode: "roll" };
+}
+
+/** A person asked for a version to be replaced that is not latest any more. */
+function superseded({ seen: { request }, latest, rules }: Situation): Action | undefined {
+  const isNewer = request?.trigger === "manual" && request.version !== latest.version;
+  if (!isNewer) return undefined;
+  const by = latest.lineage === "ours" ? latest.record.rotation : undefined;
+  return { kind: "idle", until: dueAt(latest, rules), reason: "superseded", by };
+}
+
+/** The sweep looks for what a mint left behind whose answer was lost; only where nobody can be running on it. */
+function seeksOrphans({ seen, latest, rules }: Situation): boolean {
+  const isSettled = latest.first || latest.lineage === "ours";
+  return seen.request?.trigger === "sweep" && isNamed(rules) && isSettled && rules.retire;
+}
+
+function revokeOrphan({ seen: { provider } }: Situation): Action | undefined {
+  const [orphan] = provider?.orphans ?? [];
+  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
+}
+
+/** After a roll-back. */
+function onHold({ seen, latest }: Situation): Action | undefined {
+  const until = latest.record.hold?.notBefore ?? 0;
+  return seen.now < until ? { kind: "idle", until, reason: "not-before" } : undefined;
+}
+
+function nothingToDo({ seen, latest, rules }: Situation): Action {
   const until = dueAt(latest, rules);
   return { kind: "idle", until, reason: until <= seen.now ? "not-asked" : "not-due" };
 }

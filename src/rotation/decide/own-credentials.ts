@@ -10,6 +10,16 @@ export function isKnown(id: string, { rotator }: SecretRules): boolean {
   return rotator.slots.length === 0 ? rotator.origin === "minted" : rotator.slots.includes(id);
 }
 
+/** Whether old and new credential live side by side, and each can be told apart and ended alone. */
+export function hasTwo({ rotator }: SecretRules): boolean {
+  return rotator.overlap === "dual" && (rotator.slots.length > 0 || rotator.origin === "minted");
+}
+
+/** One credential that we choose, changed in place: it can be changed back. */
+export function isChangedInPlace({ rotator }: Pick<SecretRules, "rotator">): boolean {
+  return rotator.overlap === "single" && rotator.origin === "chosen";
+}
+
 export function whichOne({ key }: SecretRules): Action {
   return stop(
     "slot-unknown",
