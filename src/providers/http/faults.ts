@@ -1,7 +1,7 @@
 import type { PipelineResponse } from "@azure/core-rest-pipeline";
 import { retryAfter } from "../../azure/translate-error.ts";
 import { Fault, type FaultCode } from "../../errors.ts";
-import { connectionFault } from "../sql/connection-fault.ts";
+import { connectionFault } from "../connection-fault.ts";
 
 type Call = "observe" | "apply" | "verify" | "revoke";
 

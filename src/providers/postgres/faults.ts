@@ -1,6 +1,6 @@
 import { DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
 import { Fault, type FaultCode } from "../../errors.ts";
-import { connectionFault, offersNoTls } from "../sql/connection-fault.ts";
+import { connectionFault, offersNoTls } from "../connection-fault.ts";
 import type { DatabaseAddress } from "../sql/address.ts";
 
 /** What was being done, for the message. */

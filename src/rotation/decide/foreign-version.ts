@@ -1,6 +1,5 @@
-import type { Acceptance } from "../../rotators/rotator.ts";
 import { type Action, doesNotFit, pause, stop } from "../model/action.ts";
-import type { Observation, ReadableLatest, VersionFacts } from "../model/observation.ts";
+import type { Observation, ProviderFacts, ReadableLatest, VersionFacts } from "../model/observation.ts";
 import { firstOf, type Situation, when } from "./chain.ts";
 import { oddDerived, rebuildDerived } from "./derived.ts";
 import { dependentsObserved, latestAnswered, providerObserved } from "./observed.ts";
@@ -92,7 +91,7 @@ function waitForOverlap({ seen, latest, rules }: Situation): Action | undefined 
 
 interface Old {
   readonly version: VersionFacts | undefined;
-  readonly acceptance: Acceptance | undefined;
+  readonly acceptance: ProviderFacts["overtaken"];
 }
 
 function retireOld(oldOf: (situation: Situation) => Old): (situation: Situation) => Action | undefined {

@@ -1,4 +1,4 @@
-import { Fault } from "../../errors.ts";
+import { Fault } from "../errors.ts";
 
 /** What a database's client threw before or without an answer of the server: network, TLS, time. `at` names the server. */
 export function connectionFault(error: unknown, at: string): Fault {
