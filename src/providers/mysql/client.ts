@@ -4,22 +4,22 @@ import { z } from "zod";
 import type { SecretValue } from "../../secret-value.ts";
 import { attribute } from "../../telemetry/names.ts";
 import { inSpan } from "../../telemetry/span.ts";
+import { alphabets, cryptoRandomInt, defaultLength, randomText } from "../password/generate.ts";
 import type { DatabaseAddress } from "../sql/address.ts";
+import type { Attempt } from "../sql/faults.ts";
 import { defaultSessionOptions, type SessionOptions } from "../sql/socket.ts";
 import {
-  type Attempt,
   alterRight,
   connectRight,
   isGoneSession,
   isKillDenied,
-  isRefusal,
+  isRejection,
   mariaDbFault,
   missingAccount,
   severalAccounts,
 } from "./faults.ts";
-import { withSession } from "./session.ts";
 import { cachingSha2Hash, nativePasswordHash } from "./password-hash.ts";
-import { alphabets, cryptoRandomInt, defaultLength, randomText } from "../password/generate.ts";
+import { withSession } from "./session.ts";
 
 /**
  * MariaDB and MySQL servers, as rotators need them: one wire protocol, two dialects. An account is named without its
@@ -81,7 +81,7 @@ export function createMariaDb({ token, ...settings }: MariaDbSettings): MariaDb 
           await withSession(login, options, signal, (connection) => connection.query("SELECT 1"));
           return true;
         } catch (error) {
-          if (isRefusal(error)) return false;
+          if (isRejection(error)) return false;
           throw mariaDbFault(error, { address, user, needs: connectRight(address, user) });
         }
       }),
@@ -96,13 +96,13 @@ export function createMariaDb({ token, ...settings }: MariaDbSettings): MariaDb 
 
     setPassword: (address, admin, user, password, signal) =>
       span("setPassword", address, user, async () => {
-        const attempt = { address, user: admin, account: user, needs: alterRight(admin) };
+        const attempt = { address, user: admin, principal: user, needs: alterRight(admin) };
         await asAdmin(attempt, signal, (connection) => alter(connection, attempt, password, "UNLOCK"));
       }),
 
     lock: (address, admin, user, { endSessions }, signal) =>
       span("lock", address, user, async () => {
-        const attempt = { address, user: admin, account: user, needs: alterRight(admin, endSessions) };
+        const attempt = { address, user: admin, principal: user, needs: alterRight(admin, endSessions) };
         const forgotten = randomText(defaultLength, alphabets.unreserved, cryptoRandomInt);
         await asAdmin(attempt, signal, async (connection) => {
           await alter(connection, attempt, forgotten, "LOCK");
@@ -132,12 +132,12 @@ function adminSessions(token: MariaDbSettings["token"], options: SessionOptions)
 /** Password and lock in one statement, in the words of the server's dialect. */
 async function alter(
   connection: Connection,
-  { address, user: admin, account }: Attempt & { readonly account: string },
+  { address, principal: account }: Attempt & { readonly principal: string },
   password: SecretValue,
   lock: "LOCK" | "UNLOCK",
 ): Promise<void> {
   const host = (await hostsOf(connection, address, [account])).get(account);
-  if (host === undefined) throw missingAccount(address, admin, account);
+  if (host === undefined) throw missingAccount(address, account);
   const isMariaDb = connection.info?.serverVersion.mariaDb === true;
   const method = isMariaDb
     ? "IDENTIFIED VIA mysql_native_password USING ?"

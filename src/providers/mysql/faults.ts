@@ -2,17 +2,15 @@ import { SqlError } from "mariadb";
 import { Fault, type FaultCode } from "../../errors.ts";
 import { connectionFault, offersNoTls } from "../connection-fault.ts";
 import type { DatabaseAddress } from "../sql/address.ts";
+import { type Attempt, placeOf, type Problem, serverFault, type SqlServer } from "../sql/faults.ts";
 
-/** What was being done, for the message. */
-export interface Attempt {
-  readonly address: DatabaseAddress;
-  /** Who logged in. */
-  readonly user: string;
-  /** The account that was to be changed, if any. */
-  readonly account?: string;
-  /** The right that it takes, as SQL or a sentence. */
-  readonly needs: string;
-}
+const mariaDbServer: SqlServer = {
+  name: "MariaDB",
+  admission: "the hosts of the accounts",
+  createIdentity: (user) =>
+    "as Microsoft Entra administrator: " +
+    `CREATE AADUSER ${quoted(user)} IDENTIFIED BY '<client id of the identity>';`,
+};
 
 /**
  * Error numbers and what they mean for us (MariaDB's and MySQL's error references; they share those below 1900). The
@@ -59,7 +57,7 @@ export function isKillDenied(error: unknown): boolean {
 }
 
 /** Whether the server turned this user away: wrong password or token, no such account, a locked or expired one. */
-export function isRefusal(error: unknown): boolean {
+export function isRejection(error: unknown): boolean {
   return error instanceof SqlError && codes[error.errno] === "unauthenticated" && !isShutOut(error);
 }
 
@@ -71,21 +69,24 @@ function isShutOut({ errno }: SqlError): boolean {
 /** Any error of the connector as a fault, without its text. */
 export function mariaDbFault(error: unknown, attempt: Attempt): Fault {
   if (error instanceof Fault) return error;
-  const at = place(attempt.address);
+  const at = placeOf(mariaDbServer, attempt.address);
   if (!(error instanceof SqlError)) return connectionFault(error, at);
   if (error.code === "ER_SERVER_SSL_DISABLED") return offersNoTls(at);
   // From 45000 on the connector speaks, not the server: lost connections, time.
   if (error.errno > 45_000 && error.errno < 46_000) return connectionFault(error, at);
-  if (error.errno === 1396 && attempt.account)
-    return missingAccount(attempt.address, attempt.user, attempt.account);
+  if (error.errno === 1396 && attempt.principal) return missingAccount(attempt.address, attempt.principal);
   const code = codes[error.errno] ?? "unexpected-response";
-  return new Fault(code, `${at}: ${explain(error, code, attempt)} (error ${error.errno})`);
+  return serverFault(mariaDbServer, attempt, {
+    code,
+    problem: problemOf(error, code),
+    detail: `error ${error.errno}`,
+  });
 }
 
-export function missingAccount(address: DatabaseAddress, _admin: string, account: string): Fault {
+export function missingAccount(address: DatabaseAddress, account: string): Fault {
   return new Fault(
     "target-missing",
-    `${place(address)} has no account ${quoted(account)}. Create it: CREATE USER ${quoted(account)}@'%'; with the ` +
+    `${placeOf(mariaDbServer, address)} has no account ${quoted(account)}. Create it: CREATE USER ${quoted(account)}@'%'; with the ` +
       "rights that its dependents need",
   );
 }
@@ -94,7 +95,7 @@ export function missingAccount(address: DatabaseAddress, _admin: string, account
 export function severalAccounts(address: DatabaseAddress, account: string): Fault {
   return new Fault(
     "slot-unknown",
-    `${place(address)} has several accounts named ${quoted(account)}, which differ in their host; keyturn cannot tell ` +
+    `${placeOf(mariaDbServer, address)} has several accounts named ${quoted(account)}, which differ in their host; keyturn cannot tell ` +
       "which one the dependents use. Keep one of them, or give them names of their own",
   );
 }
@@ -113,30 +114,11 @@ export function alterRight(admin: string, endSessions = false): string {
   );
 }
 
-function explain(error: SqlError, code: FaultCode, { address, user, needs }: Attempt): string {
-  if (error.errno === 1049)
-    return `there is no database "${address.database}"; correct the policy or create it`;
-  if (isShutOut(error))
-    return "nobody may log in from here; check the firewall and the hosts of the accounts";
-  if (code === "unauthenticated") return identityRefused(user);
-  if (code === "forbidden") return `"${user}" is not allowed to do this. It needs: ${needs}`;
-  if (code === "not-supported")
-    return "the server has no password plugin that keyturn knows: it takes MariaDB, and MySQL 8 or newer";
-  if (code === "unavailable") return "the server is busy, starting or read-only; it will be tried again";
-  return "the server gave an answer that keyturn does not know";
-}
-
-function identityRefused(user: string): string {
-  return (
-    `the log-in of "${user}" with keyturn's managed identity was refused. Create it, as Microsoft Entra administrator: ` +
-    `CREATE AADUSER ${quoted(user)} IDENTIFIED BY '<client id of the identity>';`
-  );
+function problemOf(error: SqlError, code: FaultCode): Problem {
+  if (error.errno === 1049) return "no-database";
+  return isShutOut(error) ? "shut-out" : code;
 }
 
 function quoted(name: string): string {
   return `'${name.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
-}
-
-function place({ host, port }: DatabaseAddress): string {
-  return `MariaDB at ${host}:${port}`;
 }

@@ -4,11 +4,12 @@ import { z } from "zod";
 import type { SecretValue } from "../../secret-value.ts";
 import { attribute } from "../../telemetry/names.ts";
 import { inSpan } from "../../telemetry/span.ts";
-import { type Attempt, alterRight, connectRight, isRefusal, postgresFault } from "./faults.ts";
 import type { DatabaseAddress } from "../sql/address.ts";
+import type { Attempt } from "../sql/faults.ts";
 import { defaultSessionOptions, type SessionOptions } from "../sql/socket.ts";
-import { withSession } from "./session.ts";
+import { alterRight, connectRight, isRejection, postgresFault } from "./faults.ts";
 import { scramVerifier } from "./scram.ts";
+import { withSession } from "./session.ts";
 
 /** PostgreSQL servers, as rotators need them. Every method throws a `Fault` that quotes no value. */
 export interface Postgres {
@@ -67,7 +68,7 @@ export function createPostgres({ token, ...settings }: PostgresSettings): Postgr
           await withSession(login, options, signal, (client) => client.query("SELECT 1"));
           return true;
         } catch (error) {
-          if (isRefusal(error)) return false;
+          if (isRejection(error)) return false;
           throw postgresFault(error, { address, user, needs: connectRight(address, user) });
         }
       }),
@@ -87,7 +88,7 @@ export function createPostgres({ token, ...settings }: PostgresSettings): Postgr
     setPassword: (address, admin, role, password, signal) =>
       span("setPassword", address, role, async () => {
         const verifier = escapeLiteral((await scramVerifier(password)).reveal());
-        const attempt = { address, user: admin, role, needs: alterRight(admin, role) };
+        const attempt = { address, user: admin, principal: role, needs: alterRight(admin, role) };
         await asAdmin(attempt, signal, (client) =>
           client.query(`ALTER ROLE ${escapeIdentifier(role)} LOGIN PASSWORD ${verifier}`),
         );
@@ -95,7 +96,12 @@ export function createPostgres({ token, ...settings }: PostgresSettings): Postgr
 
     disableRole: (address, admin, role, { endSessions }, signal) =>
       span("disableRole", address, role, async () => {
-        const attempt = { address, user: admin, role, needs: alterRight(admin, role, endSessions) };
+        const attempt = {
+          address,
+          user: admin,
+          principal: role,
+          needs: alterRight(admin, role, endSessions),
+        };
         await asAdmin(attempt, signal, async (client) => {
           await client.query(`ALTER ROLE ${escapeIdentifier(role)} NOLOGIN PASSWORD NULL`);
           if (endSessions) await client.query(terminate, [role]);

@@ -1,12 +1,17 @@
 import { SqlError } from "mariadb";
 import { expect, test } from "vitest";
 import { Fault } from "../../../src/errors.ts";
-import { alterRight, isRefusal, mariaDbFault, missingAccount } from "../../../src/providers/mysql/faults.ts";
+import {
+  alterRight,
+  isRejection,
+  mariaDbFault,
+  missingAccount,
+} from "../../../src/providers/mysql/faults.ts";
 
 const attempt = {
   address: { host: "db.example.org", port: 3306, database: "orders" },
   user: "keyturn",
-  account: "orders_a",
+  principal: "orders_a",
   needs: "GRANT something;",
 };
 
@@ -40,14 +45,14 @@ test.each([
 });
 
 test("wrong passwords, locks and expired passwords are refusals; a closed firewall says nothing about the password", () => {
-  for (const errno of [1045, 1698, 1862, 3118, 4151]) expect(isRefusal(serverError(errno))).toBe(true);
-  for (const errno of [1130, 9000, 1040, 1044]) expect(isRefusal(serverError(errno))).toBe(false);
-  expect(isRefusal(new Error("1045"))).toBe(false);
+  for (const errno of [1045, 1698, 1862, 3118, 4151]) expect(isRejection(serverError(errno))).toBe(true);
+  for (const errno of [1130, 9000, 1040, 1044]) expect(isRejection(serverError(errno))).toBe(false);
+  expect(isRejection(new Error("1045"))).toBe(false);
   expect(mariaDbFault(serverError(1130), attempt).message).toContain("firewall");
 });
 
 test("names in the SQL of a message are quoted", () => {
-  expect(missingAccount(attempt.address, "keyturn", "it's\\").message).toContain("'it''s\\\\'@'%'");
+  expect(missingAccount(attempt.address, "it's\\").message).toContain("'it''s\\\\'@'%'");
   expect(alterRight("it's", true)).toContain("GRANT PROCESS, CONNECTION_ADMIN ON *.* TO 'it''s';");
 });
 

@@ -143,7 +143,7 @@ test("an access token is the administrator's password: ours for databases works,
   const misused = entra.postgres({ token: () => issue("https://vault.azure.net") });
   await expect(misused.roles(entra.address, entra.admin, [], never)).rejects.toMatchObject({
     code: "unauthenticated",
-    message: expect.stringContaining("managed identity was refused"),
+    message: expect.stringContaining("managed identity was rejected"),
   });
   expect(await entra.server.log()).not.toContain(rightful.slice(-40));
   await login.close();

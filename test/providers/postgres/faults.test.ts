@@ -1,12 +1,12 @@
 import { DatabaseError } from "pg";
 import { expect, test } from "vitest";
 import { Fault } from "../../../src/errors.ts";
-import { isRefusal, postgresFault } from "../../../src/providers/postgres/faults.ts";
+import { isRejection, postgresFault } from "../../../src/providers/postgres/faults.ts";
 
 const attempt = {
   address: { host: "db.example.org", port: 5432, database: "orders" },
   user: "keyturn",
-  role: "orders_a",
+  principal: "orders_a",
   needs: "GRANT something;",
 };
 
@@ -48,17 +48,17 @@ test.each([
 });
 
 test("a wrong password is a refusal; a closed firewall says nothing about the password", () => {
-  expect(isRefusal(serverError("28P01", "auth_failed"))).toBe(true);
-  expect(isRefusal(serverError("28000", "InitializeSessionUserId"))).toBe(true);
-  expect(isRefusal(serverError("28000", "ClientAuthentication"))).toBe(false);
-  expect(isRefusal(serverError("53300"))).toBe(false);
-  expect(isRefusal(new Error("28P01"))).toBe(false);
+  expect(isRejection(serverError("28P01", "auth_failed"))).toBe(true);
+  expect(isRejection(serverError("28000", "InitializeSessionUserId"))).toBe(true);
+  expect(isRejection(serverError("28000", "ClientAuthentication"))).toBe(false);
+  expect(isRejection(serverError("53300"))).toBe(false);
+  expect(isRejection(new Error("28P01"))).toBe(false);
   const closed = postgresFault(serverError("28000", "ClientAuthentication"), attempt);
   expect(closed.message).toContain("firewall");
 });
 
 test("names in the SQL of a message are quoted", () => {
-  const fault = postgresFault(serverError("42704"), { ...attempt, role: 'a"; DROP ROLE x; --' });
+  const fault = postgresFault(serverError("42704"), { ...attempt, principal: 'a"; DROP ROLE x; --' });
   expect(fault.message).toContain('CREATE ROLE "a""; DROP ROLE x; --" LOGIN');
   const refused = postgresFault(serverError("28P01"), { ...attempt, user: "o'neil" });
   expect(refused.message).toContain("pgaadauth_create_principal('o''neil', false, false)");
