@@ -1,6 +1,6 @@
 import type { GroupId } from "../azure/container-instances.ts";
 import { type Dependent, type Reader, resolveDependents, type RolloutPorts } from "./dependents.ts";
-import { lostSince, recordOf, waiverOf } from "./fingerprint.ts";
+import { fingerprintOf, lostSince, waiverOf } from "./fingerprint.ts";
 import type { Publication } from "./group-facts.ts";
 import { groupFacts, isConfirmed, standing } from "./standing.ts";
 
@@ -43,7 +43,7 @@ export async function observeReaders(
     confirmed: gating - unconfirmed.length,
     down,
     others: behind.filter(({ gate }) => !gate).map(({ group }) => group),
-    lost: lostSince(recorded, recordOf(secret, dependents, ports.policy)),
+    lost: lostSince(recorded, fingerprintOf(secret, dependents, ports.policy)),
   };
 }
 

@@ -1,7 +1,7 @@
-import type { ContainerGroups, GroupId } from "../azure/container-instances.ts";
+import type { ContainerGroups, ContainerGroupView, GroupId } from "../azure/container-instances.ts";
 import type { Clock } from "../clock.ts";
 import { isInScope } from "../policy/lookup.ts";
-import type { Policy, SecretPolicy } from "../policy/policy.ts";
+import type { DependentPolicy, Policy, SecretPolicy } from "../policy/policy.ts";
 
 /** A container group that reads a secret, from the policy's list or found by its tag. */
 export interface Dependent {
@@ -28,26 +28,37 @@ export async function resolveDependents(
   signal: AbortSignal,
 ): Promise<Dependent[]> {
   const found = new Map<string, Dependent>();
-  const add = (dependent: Dependent) => {
-    const key = dependent.group.toLowerCase();
-    if (!found.has(key) && isInScope(policy, dependent.group)) found.set(key, dependent);
+  const add = (group: GroupId, entry: DependentPolicy) => {
+    const key = group.toLowerCase();
+    const after = entry.kind === "group" ? entry.after : [];
+    if (!found.has(key) && isInScope(policy, group)) found.set(key, { group, gate: entry.gate, after });
   };
-  for (const entry of secret.dependents) {
-    if (entry.kind === "group") add({ group: entry.group, gate: entry.gate, after: entry.after });
-  }
-  for (const entry of secret.dependents) {
-    if (entry.kind !== "discover") continue;
-    for (const scope of policy.scopes) {
-      for await (const listed of groups.list(scope, signal)) {
-        if (names(listed.tags[entry.tag], secret)) add({ group: listed.id, gate: entry.gate, after: [] });
-      }
+  for (const entry of secret.dependents) if (entry.kind === "group") add(entry.group, entry);
+  if (!secret.dependents.some(({ kind }) => kind === "discover")) return [...found.values()];
+  for (const scope of policy.scopes) {
+    for await (const listed of groups.list(scope, signal)) {
+      const entry = entryFor(secret, listed);
+      if (entry) add(listed.id, entry);
     }
   }
   return [...found.values()];
 }
 
+/** The entry of the policy that makes a group a reader: its own list comes before what is discovered. */
+export function entryFor(
+  reader: Reader,
+  { id, tags }: Pick<ContainerGroupView, "id" | "tags">,
+): DependentPolicy | undefined {
+  const isNamed = (group: GroupId) => group.toLowerCase() === id.toLowerCase();
+  const { dependents } = reader;
+  return (
+    dependents.find((entry) => entry.kind === "group" && isNamed(entry.group)) ??
+    dependents.find((entry) => entry.kind === "discover" && names(tags[entry.tag], reader))
+  );
+}
+
 /** A group's tag lists the secrets it reads: `orders-db`, or `prod-kv/orders-db`, separated by commas or blanks. */
-export function names(value: string | undefined, secret: Reader): boolean {
+function names(value: string | undefined, secret: Reader): boolean {
   const listed = (value ?? "").toLowerCase().split(/[\s,;]+/);
   return listed.includes(secret.name.toLowerCase()) || listed.includes(secret.key.toLowerCase());
 }

@@ -1,16 +1,12 @@
 import { randomInt } from "node:crypto";
-import type { NewVersion } from "../../azure/key-vault.ts";
 import type { Millis } from "../../clock.ts";
-import { resolveDependents } from "../../dependents/dependents.ts";
-import { recordOf } from "../../dependents/fingerprint.ts";
 import { Fault } from "../../errors.ts";
 import type { Credential } from "../../rotators/rotator.ts";
 import { render } from "../../rotators/secret-text.ts";
-import type { SecretValue } from "../../secret-value.ts";
 import { labelOf, pendingName, rotatorContext, vaultOf } from "../ports.ts";
-import { newestOf } from "../record/newest.ts";
-import { readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
-import { credentialOf, versionIn, type Scene, textIn } from "./scene.ts";
+import { readRecord } from "../record/tags.ts";
+import { newVersion } from "./publish.ts";
+import type { Scene } from "./scene.ts";
 
 /** Key Vault announces a version as near its expiry 30 days ahead; a parked candidate shall never be announced. */
 const parkedAtLeast: Millis = 31 * 24 * 3600 * 1000;
@@ -35,49 +31,6 @@ async function keep(scene: Scene, credential: Credential, rotation: string): Pro
   const version = await newVersion(scene, value, { rotation, credential: credential.id, state: "parked" });
   const expiresAt = Math.max(version.expiresAt ?? 0, ports.clock.now() + parkedAtLeast);
   await vaultOf(secret, ports.vaults).publish(pendingName(secret.name), { ...version, expiresAt }, signal);
-}
-
-export async function publish(scene: Scene, rotation: string): Promise<void> {
-  const { secret, ports, signal } = scene;
-  const credential = credentialOf(scene, "pending");
-  await secret.rotator.verify(credential, rotatorContext(ports, signal));
-  const isLeak = readRecord(versionIn(scene, "latest").stored.tags).intent?.mode === "compromised";
-  const hold = isLeak ? { leaked: true } : undefined;
-  const record: VersionRecord = { rotation, credential: credential.id, state: "published", hold };
-  const version = await newVersion(scene, textIn(scene, "pending"), record);
-  await refuseIfMoved(scene);
-  await vaultOf(secret, ports.vaults).publish(secret.name, version, signal);
-}
-
-/**
- * Everything a version carries. The parked candidate carries the same, so that a policy of the vault that would refuse
- * the publish refuses the parking, while nothing has happened yet.
- */
-export async function newVersion(
-  scene: Scene,
-  value: SecretValue,
-  record: VersionRecord,
-): Promise<NewVersion> {
-  const { secret, ports, signal } = scene;
-  const { stored } = versionIn(scene, "latest");
-  const dependents = recordOf(secret, await resolveDependents(secret, ports, signal), ports.policy);
-  return {
-    value,
-    expiresAt: ports.clock.now() + secret.validity,
-    notBefore: stored.notBefore,
-    contentType: secret.contentType ?? stored.contentType,
-    tags: writeRecord(stored.tags, { ...record, from: stored.version, dependents }),
-  };
-}
-
-/** Key Vault has no compare-and-set: looking once more right before the write narrows the race, proving it closes it. */
-export async function refuseIfMoved(scene: Scene): Promise<void> {
-  const { secret, ports, signal } = scene;
-  const latest = await newestOf(secret.name, vaultOf(secret, ports.vaults), signal);
-  if (latest?.version === versionIn(scene, "latest").stored.version) return;
-  throw new Fault("superseded", `another version of ${secret.key} was stored meanwhile; looking again`, {
-    secret: secret.key,
-  });
 }
 
 /** Makes the candidate of a published rotation readable again, to compare it with what is published. */

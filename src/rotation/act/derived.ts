@@ -1,6 +1,6 @@
 import type { SecretVersion } from "../../azure/key-vault.ts";
 import { resolveDependents } from "../../dependents/dependents.ts";
-import { recordOf } from "../../dependents/fingerprint.ts";
+import { fingerprintOf } from "../../dependents/fingerprint.ts";
 import { Fault } from "../../errors.ts";
 import type { SecretValue } from "../../secret-value.ts";
 import { textOf } from "../model/derived-text.ts";
@@ -8,7 +8,8 @@ import { isOpenPublished } from "../model/predicates.ts";
 import type { DerivedSecret } from "../model/snapshot.ts";
 import { vaultOf } from "../ports.ts";
 import { readRecord, writeRecord } from "../record/tags.ts";
-import { versionIn, type Scene } from "./scene.ts";
+import { refuseIfMoved } from "./publish.ts";
+import { type Scene, versionIn } from "./scene.ts";
 
 /** Builds one derived secret from the latest version of its parent, in one write. */
 export async function publishDerived(scene: Scene, key: string): Promise<void> {
@@ -18,7 +19,7 @@ export async function publishDerived(scene: Scene, key: string): Promise<void> {
   const parent = versionIn(scene, "latest");
   const value = textOf(secret, policy, parent);
   if (!value) throw new Fault("internal-error", `nothing to derive ${key} from`, { secret: key });
-  const dependents = recordOf(policy, await resolveDependents(policy, ports, signal), ports.policy);
+  const dependents = fingerprintOf(policy, await resolveDependents(policy, ports, signal), ports.policy);
   const tags = writeRecord(stored?.tags ?? {}, {
     rotation: rotationOf(scene),
     from: stored?.version,
@@ -29,7 +30,7 @@ export async function publishDerived(scene: Scene, key: string): Promise<void> {
   });
   const { expiresAt } = parent.stored;
   const contentType = policy.contentType ?? stored?.contentType;
-  await refuseIfMoved(scene, child);
+  await refuseIfMoved(policy, stored, scene);
   await vaultOf(policy, ports.vaults).publish(
     policy.name,
     { value, expiresAt, notBefore: stored?.notBefore, contentType, tags },
@@ -94,13 +95,4 @@ async function broughtBack(
   if (!before?.enabled) return undefined;
   const good = await vault.get(policy.name, before.version, signal);
   return good?.value.equals(value) ? before.version : undefined;
-}
-
-/** As before a publish of the parent: narrows the race with somebody else's write. */
-async function refuseIfMoved({ ports, signal }: Scene, { policy, stored }: DerivedSecret): Promise<void> {
-  const latest = await vaultOf(policy, ports.vaults).latest(policy.name, signal);
-  if (latest?.version === stored?.version) return;
-  throw new Fault("superseded", `another version of ${policy.key} was stored meanwhile; looking again`, {
-    secret: policy.key,
-  });
 }

@@ -1,9 +1,9 @@
 import { resolveDependents } from "../../dependents/dependents.ts";
-import { waiverOf } from "../../dependents/fingerprint.ts";
+import { waiverOf, withOneLess } from "../../dependents/fingerprint.ts";
 import { vaultOf } from "../ports.ts";
 import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } from "../record/tags.ts";
 import { settlePending } from "./candidate.ts";
-import { versionIn, type Scene } from "./scene.ts";
+import { type Scene, versionIn } from "./scene.ts";
 
 /** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
 export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
@@ -29,14 +29,8 @@ export async function waive(scene: Scene, group: string): Promise<void> {
   await changeRecord(scene, ({ hold, ...record }) => ({
     ...record,
     hold: { ...hold, waived: [...new Set([...(hold?.waived ?? []), waiverOf(group)])] },
-    dependents: isThere ? record.dependents : oneLess(record.dependents),
+    dependents: isThere ? record.dependents : withOneLess(record.dependents),
   }));
-}
-
-/** Its first word is the number of groups. */
-function oneLess(recorded: string | undefined): string | undefined {
-  const [count, ...rest] = recorded?.split(" ") ?? [];
-  return count === undefined ? undefined : [Math.max(0, Number(count) - 1), ...rest].join(" ");
 }
 
 /** Changes our tags on the latest version, and nobody else's. */

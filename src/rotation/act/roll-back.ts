@@ -1,7 +1,7 @@
 import type { Millis } from "../../clock.ts";
 import { vaultOf } from "../ports.ts";
-import { newVersion, refuseIfMoved } from "./candidate.ts";
-import { credentialOf, versionIn, type Scene, textIn } from "./scene.ts";
+import { newVersion, refuseIfMoved } from "./publish.ts";
+import { credentialOf, type Scene, textIn, versionIn } from "./scene.ts";
 
 /** A new version with the replaced value and its expiry: it is due at once, so it waits for a person, or for a while. */
 export async function restore(scene: Scene): Promise<void> {
@@ -19,7 +19,7 @@ export async function restore(scene: Scene): Promise<void> {
     hold: { notBefore },
   };
   const version = await newVersion(scene, textIn(scene, "replaced"), record);
-  await refuseIfMoved(scene);
+  await refuseIfMoved(secret, versionIn(scene, "latest").stored, scene);
   await vaultOf(secret, ports.vaults).publish(
     secret.name,
     { ...version, expiresAt: stored.expiresAt },
