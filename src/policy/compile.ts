@@ -31,7 +31,7 @@ export function compile(
   vaults: readonly VaultPolicy[],
   secrets: readonly SecretPart[],
 ): Policy {
-  const { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour } = file.rollout;
+  const { maxUnavailable, settle, deadline, coalesce, skew } = file.rollout;
   const byName = new Map(vaults.map((vault) => [vault.name, vault]));
   return deepFreeze({
     digest: createHash("sha256").update(text).digest("hex"),
@@ -39,8 +39,8 @@ export function compile(
     vaults,
     scopes: file.scopes,
     self: file.self,
-    rollout: { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour },
-    sweep: file.sweep,
+    rollout: { maxUnavailable, settle, deadline, coalesce, skew },
+    sweep: { every: file.sweep.every, deep: file.sweep.deep },
     worker: file.worker,
     secrets: secrets.flatMap((secret) => {
       const { entry, rotator } = secret;

@@ -16,8 +16,6 @@ export interface Policy {
   readonly sweep: {
     readonly every: Millis;
     readonly deep: Millis;
-    readonly warn: Millis;
-    readonly page: Millis;
   };
   readonly worker: {
     readonly lock: Millis;
@@ -43,8 +41,6 @@ export interface RolloutPolicy {
   readonly deadline: Millis;
   readonly coalesce: Millis;
   readonly skew: Millis;
-  readonly perGroupPerHour: number;
-  readonly perHour: number;
 }
 
 export interface SecretPolicy {

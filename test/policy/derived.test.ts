@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { loadPolicy } from "../../src/policy/load.ts";
-import { findSecretByKey, secretsNaming } from "../../src/policy/lookup.ts";
+import { findSecretByKey } from "../../src/policy/lookup.ts";
 import { rotators } from "../../src/rotators/index.ts";
 import { groupId, load, policyText, problemsOf } from "./fixtures.ts";
 
@@ -43,7 +43,6 @@ ${value}`),
     { key: "prod-kv/third" },
   ]);
   expect(findSecretByKey(policy, "PROD-KV/third")).toBe(root);
-  expect(secretsNaming(policy, groupId("reports"))).toEqual([root]);
 });
 
 test("a shared access signature takes the words of the file in Azure's letters and order", () => {

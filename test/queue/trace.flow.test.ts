@@ -122,7 +122,7 @@ test("spans tell that a job failed and by which code, and neither results nor me
 
 test("each scheduled sweep is a trace of its own", async () => {
   await using rig = await startRig();
-  const policy = { digest: "p", sweep: { every: 60, deep: 3_600_000, warn: 0, page: 0 } };
+  const policy = { digest: "p", sweep: { every: 60, deep: 3_600_000 } };
   const schedules = keepSchedules({
     ...rig,
     policy,
