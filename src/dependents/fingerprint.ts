@@ -7,7 +7,7 @@ import type { Dependent, Reader } from "./dependents.ts";
  * What is written down of a secret's gating groups at its publish, in the tag `keyturn-dependents`. Its text is
  * `<count> <digest of the ids> <digest of the policy's words>`, and only this file knows that.
  */
-export interface Fingerprint {
+interface Fingerprint {
   readonly count: number;
   /** 32 hexadecimal digits. */
   readonly ids: string;

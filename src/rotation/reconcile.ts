@@ -107,7 +107,7 @@ export async function reconcile(run: Reconciliation): Promise<Conclusion> {
 }
 
 /** `vault/name` of the secret that is written to. */
-export function subjectOf({ secret }: Pick<Reconciliation, "secret">, action: Action): string {
+function subjectOf({ secret }: Pick<Reconciliation, "secret">, action: Action): string {
   return action.kind === "publish-derived" ? action.derived : secret.key;
 }
 

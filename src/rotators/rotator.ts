@@ -34,7 +34,7 @@ export interface RotatorObservation {
 }
 
 /** What a minted credential is made for. */
-export interface Minting {
+interface Minting {
   /** `""` where there are no slots. */
   readonly slot: string;
   /** `keyturn:<vault>/<name>:<rotation>`, by which ours are known at the provider; where it has room for a name. */
@@ -52,7 +52,7 @@ export interface Providers {
   readonly graph: Graph;
 }
 
-export type { RandomInt, SasGrant, SignSas };
+export type { SasGrant };
 
 export interface RotatorContext {
   readonly providers: Providers;

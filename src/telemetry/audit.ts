@@ -21,7 +21,7 @@ export type AuditAction =
   | "resolve";
 
 /** Who did what to which secret, and how it ended. Ids and words only. */
-export interface AuditEvent {
+interface AuditEvent {
   readonly action: AuditAction;
   readonly outcome: "done" | "rejected" | "failed";
   /** `vault/name` */

@@ -19,9 +19,9 @@ const secrets = ["orders-db", "session-key"]
   .map((name) => `\n  - vault: prod-kv\n    name: ${name}\n    rotator: plain`)
   .join("");
 
-export const policy = load(policyText({ secrets }));
+const policy = load(policyText({ secrets }));
 
-export interface Queued {
+interface Queued {
   readonly stage: Stage;
   readonly data: object;
   readonly options: unknown;

@@ -4,7 +4,7 @@ import type { Postgres } from "../../src/providers/postgres/client.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
 
 /** Who may log in at a server, and with what. */
-export interface LogIn {
+interface LogIn {
   enabled: boolean;
   password: string | undefined;
 }

@@ -4,7 +4,7 @@ import { authenticate } from "../local-azure/http.ts";
 import type { HttpService } from "../local-azure/state.ts";
 import type { TokenAuthority } from "../local-azure/tokens.ts";
 
-export interface Slot {
+interface Slot {
   value: string | undefined;
   /** Until then not all of the system has heard of the last change. */
   spreadUntil: Timestamp;

@@ -39,11 +39,11 @@ export async function judge(evidence: Evidence): Promise<Check[]> {
   ];
 }
 
-export function versionsOf(world: World): readonly SecretVersionState[] {
+function versionsOf(world: World): readonly SecretVersionState[] {
   return world.vault.secrets.get("orders-db")?.versions ?? [];
 }
 
-export function groupOf(world: World, name: string): GroupState | undefined {
+function groupOf(world: World, name: string): GroupState | undefined {
   return world.azure.state.groups.get(world.groupId(name).toLowerCase());
 }
 

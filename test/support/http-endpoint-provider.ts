@@ -17,7 +17,7 @@ import { createExampleEndpoint, type System } from "./http-endpoint.ts";
 
 export const audience = "api://6f1c1d3e-0f2b-4a61-9c55-3a1d2f9e7b10";
 
-export interface Received {
+interface Received {
   readonly path: string;
   readonly headers: Headers;
   readonly body: string;

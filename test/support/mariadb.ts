@@ -15,7 +15,7 @@ export interface MariaDbOptions {
   readonly tls: { readonly cert: string; readonly key: string };
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 export interface MariaDbServer extends AsyncDisposable {
   readonly host: "127.0.0.1";

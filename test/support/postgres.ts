@@ -21,7 +21,7 @@ export interface PostgresOptions {
   readonly logStatement?: "none" | "ddl" | "mod" | "all";
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 export interface PostgresServer extends AsyncDisposable {
   readonly host: "127.0.0.1";

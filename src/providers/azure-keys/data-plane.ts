@@ -36,7 +36,7 @@ export interface Use {
   readonly now: Timestamp;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   /** Azure's code for it, where a header tells. */
   readonly code: string | undefined;

@@ -67,7 +67,7 @@ export interface HttpEndpointSettings {
 }
 
 /** Names of the calls; each is a path below the endpoint's URL. */
-export type EndpointCall = "observe" | "apply" | "verify" | "revoke";
+type EndpointCall = "observe" | "apply" | "verify" | "revoke";
 
 export function createHttpEndpoint(settings: HttpEndpointSettings): HttpEndpoint {
   const send = createSender(settings);

@@ -27,7 +27,7 @@ export function cachingSha2Hash(password: SecretValue, random: RandomInt = crypt
   return new SecretValue(`$A$005$${salt}${shaCrypt(password.reveal(), Buffer.from(salt))}`);
 }
 
-/** SHA-crypt with SHA-256 and 5000 rounds; the steps are numbered as in its specification. */
+/** SHA-crypt with SHA-256 and 5000 rounds; the steps are numbered as in its specification. @internal */
 export function shaCrypt(password: string, salt: Buffer): string {
   const key = Buffer.from(password);
   const b = sha256([key, salt, key]); // 4-8

@@ -46,12 +46,9 @@ export interface Postgres {
 }
 
 export interface PostgresSettings extends Partial<SessionOptions> {
-  /** An access token of keyturn's identity for `postgresScope`: the administrator's password. */
+  /** An access token of keyturn's identity for the cloud's databases: the administrator's password. */
   readonly token: (signal: AbortSignal) => Promise<string>;
 }
-
-/** Azure Database for PostgreSQL and MySQL share it. */
-export const postgresScope = "https://ossrdbms-aad.database.windows.net/.default";
 
 /** PostgreSQL over verified TLS; there is no way to turn the verification off. One connection per call. */
 export function createPostgres({ token, ...settings }: PostgresSettings): Postgres {

@@ -34,7 +34,3 @@ export function when(condition: (situation: Situation) => boolean, ...links: rea
   const ask = firstOf(links);
   return (situation) => (condition(situation) ? ask(situation) : undefined);
 }
-
-export function not(condition: (situation: Situation) => boolean): (situation: Situation) => boolean {
-  return (situation) => !condition(situation);
-}

@@ -100,7 +100,7 @@ export interface DerivedFacts {
   readonly state: "current" | "behind" | "missing" | "disabled" | "foreign" | "unknown";
 }
 
-export interface DependentFacts {
+interface DependentFacts {
   /** Ids of gating groups, of this secret and of what is derived from it, that are not confirmed on the latest version. */
   readonly unconfirmed: readonly string[];
   readonly confirmed: number;

@@ -31,6 +31,6 @@ export async function observeDependents(
   return { ...observed, facts: { ...observed.facts, dependents } };
 }
 
-export function sum(numbers: readonly number[]): number {
+function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }

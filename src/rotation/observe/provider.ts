@@ -36,14 +36,14 @@ export async function observeProvider(
 }
 
 /** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
-export function slotOfChosen({ rotator }: SecretPolicy, held: ReadVersion | undefined): string | undefined {
+function slotOfChosen({ rotator }: SecretPolicy, held: ReadVersion | undefined): string | undefined {
   if (rotator.origin !== "chosen" || !held || held.credential?.id) return undefined;
   const recorded = readRecord(held.stored.tags).credential;
   return rotator.slots.find((slot) => slot === recorded);
 }
 
 /** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
-export function withIds(observed: Snapshot, idOf: (place: Place) => string | undefined): Snapshot {
+function withIds(observed: Snapshot, idOf: (place: Place) => string | undefined): Snapshot {
   const identified = (place: Place) => {
     const held = observed[place];
     // The provider knows better than a tag, which may have been copied from another version.
@@ -68,6 +68,6 @@ export function withIds(observed: Snapshot, idOf: (place: Place) => string | und
   return { ...observed, ...held, facts };
 }
 
-export const places = ["latest", "pending", "replaced", "overtaken"] as const;
+const places = ["latest", "pending", "replaced", "overtaken"] as const;
 
-export type Place = (typeof places)[number];
+type Place = (typeof places)[number];

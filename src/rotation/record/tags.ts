@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Timestamp } from "../../clock.ts";
 
 /** What keyturn writes on versions of a secret. Tags can be read by anyone with list permission: ids and times only. */
-export const tag = {
+const tag = {
   /** Id of the rotation that made this version. */
   rotation: "keyturn-rotation",
   /** The version it replaced. */
@@ -31,7 +31,7 @@ export const Mode = z.enum(["routine", "compromised", "roll", "rolling-back"]);
 
 export type Mode = z.infer<typeof Mode>;
 
-export interface Intent {
+interface Intent {
   readonly mode: Mode;
   readonly requestId: string;
   readonly at: Timestamp;
@@ -54,7 +54,7 @@ export interface Hold {
 /** `retired`: the rotation that made this version is closed. `revoked`: its own credential is dead, and it is disabled. */
 const states = ["parked", "published", "retired", "revoked"] as const;
 
-export type State = (typeof states)[number];
+type State = (typeof states)[number];
 
 /** The tags of one version, read. What is absent or malformed is `undefined`: a tag is a claim, not a fact. */
 export interface VersionRecord {

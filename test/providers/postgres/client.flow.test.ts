@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
-import { postgresScope } from "../../../src/providers/postgres/client.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { startPostgresLogin } from "../../local-azure/postgres-login.ts";
 import { addIdentity } from "../../local-azure/resources.ts";
@@ -135,7 +134,7 @@ test("an access token is the administrator's password: ours for databases works,
 
   const password = new SecretValue("a-password-set-with-a-token");
   const issue = async (audience: string) => (await tokens.issue(identity, audience)).token;
-  const rightful = await issue(postgresScope.replace("/.default", ""));
+  const rightful = await issue("https://ossrdbms-aad.database.windows.net");
   const provider = entra.postgres({ token: async () => rightful });
   await provider.setPassword(entra.address, entra.admin, "orders", password, never);
   expect(await provider.accepts(entra.address, "orders", password, never)).toBe(true);
