@@ -34,7 +34,7 @@ export function queueRestart(enqueue: Enqueue, { group, startedAfter, secrets }:
 
 /**
  * Restarts one group unless its containers already started late enough, then watches it until every container runs and
- * has kept running for the settle time. Watching is looking again, so it blocks nobody and survives a crash.
+ * has kept running for the settle time. Watching is being requeued, so it blocks nobody and survives a crash.
  */
 export function createRestartGroup(ports: RestartGroupPorts): JobDefinition<typeof stage> {
   return {
@@ -68,7 +68,7 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
       await context.remember({ sentAt: now });
       await ports.groups.restart(group, context.signal);
       ports.log.info({ group, secrets: data.secrets }, "restart sent");
-      return { requeueAfter: ports.clock.now(), why: "looking for the new containers" };
+      return { requeueAfter: ports.clock.now(), why: "waiting for the new containers" };
     case "wait":
       return { requeueAfter: next.until, why: next.why };
     case "failed":

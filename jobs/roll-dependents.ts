@@ -12,18 +12,18 @@ import { queueRestart } from "./restart-group.ts";
 
 const stage = "roll-dependents";
 
-/** How soon to look again at what could not be seen, while others are on their way. */
+/** How soon to observe again what could not be read, while others are on their way. */
 const soon = 15_000;
 
 export type RollDependentsPorts = FleetPorts;
 
-/** Queues the one roller; while it is queued or waiting, a second request adds nothing to what it will look at. */
+/** Queues the one roller; while it is queued or waiting, a second request adds nothing to what it will observe. */
 export function queueRoll(enqueue: Enqueue, reason: string): Promise<string> {
   return enqueue(stage, { reason }, { dedupe: stage });
 }
 
 /**
- * The one roller of the fleet: looks at all open rotations and all their dependents, and queues the restarts that may
+ * The one roller of the fleet: observes all open rotations and all their dependents, and queues the restarts that may
  * happen now. A secret whose dependents are all confirmed is handed back to `rotate-secret`.
  */
 export function createRollDependents(ports: RollDependentsPorts): JobDefinition<typeof stage> {
@@ -40,7 +40,7 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
           ports.log.info({ group: restart.group, secrets: restart.secrets }, "restart queued");
           await queueRestart(context.enqueue, restart);
         }
-        // Whoever restarted it watches it as well; if Redis has lost that job, the roll would never end.
+        // Whoever restarted it watches it as well; if Redis has lost that job, the roll-out would never end.
         for (const restart of decision.watch) await queueRestart(context.enqueue, restart);
         for (const secret of decision.confirmed) {
           await context.progress({
@@ -55,7 +55,7 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
   };
 }
 
-/** What could not be seen is looked at again with the others, or if there is nothing else to do, as a job that failed. */
+/** What could not be read is observed again with the others, or if there is nothing else to do, as a job that failed. */
 function outcomeOf(
   { restart, again, unconfirmed }: RolloutDecision,
   missed: Fault | undefined,
@@ -64,7 +64,7 @@ function outcomeOf(
   if (missed && (restart.length > 0 || again !== undefined))
     return {
       requeueAfter: Math.min(again ?? now + soon, now + soon),
-      why: "not everything could be looked at",
+      why: "not everything could be read",
     };
   if (missed) throw missed;
   if (again !== undefined) return { requeueAfter: again, why: "waiting for skew, coalescing or settling" };

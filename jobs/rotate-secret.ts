@@ -19,8 +19,7 @@ import { queueRoll } from "./roll-dependents.ts";
 export type RotateSecretPorts = ReconcilePorts;
 
 /**
- * Brings one secret as far as it can be now, then says when it is to be looked after again: by whom and why it was
- * queued makes no difference.
+ * Brings one secret as far as it can be now, then says what becomes of the job. Who queued it and why makes no difference.
  */
 export function createRotateSecret(ports: RotateSecretPorts): JobDefinition<"rotate-secret"> {
   return {

@@ -18,8 +18,8 @@ export interface SweepVaultsPorts {
 }
 
 /**
- * The safety net: lists the vaults and queues a look at every secret that is due, open or odd. Events only make it
- * faster; a lost event, a flushed Redis or a missed reminder is found here. A deep sweep looks at every secret.
+ * The safety net: lists the vaults and queues a run for every secret that is due, open or odd. Events only make it
+ * faster; a lost event, a flushed Redis or a missed reminder is found here. A deep sweep queues every secret.
  */
 export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep-vaults"> {
   return {
@@ -29,17 +29,17 @@ export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep
     run: ({ deep }, { enqueue, signal }) =>
       inSpan("sweep vaults", {}, async () => {
         const { attempt, faults } = attemptEach(ports.log, signal);
-        const looks = new Set<string>();
-        const look = async (secret: SecretPolicy) => {
-          if (looks.has(secret.key)) return;
-          looks.add(secret.key);
+        const queued = new Set<string>();
+        const queue = async (secret: SecretPolicy) => {
+          if (queued.has(secret.key)) return;
+          queued.add(secret.key);
           await queueRotate(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
         };
         for (const vault of ports.vaults.keys())
-          await attempt({ vault }, () => sweep(vault, { deep, look, signal }, ports));
+          await attempt({ vault }, () => sweep(vault, { deep, queue, signal }, ports));
         const fault = retriableOf(faults) ?? faults[0];
         if (fault) throw fault;
-        return { done: `${looks.size} to look at` };
+        return { done: `${queued.size} queued` };
       }),
   };
 }
@@ -47,26 +47,26 @@ export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep
 interface Sweep {
   readonly deep: boolean;
   readonly signal: AbortSignal;
-  readonly look: (secret: SecretPolicy) => Promise<void>;
+  readonly queue: (secret: SecretPolicy) => Promise<void>;
 }
 
-async function sweep(name: string, { deep, look, signal }: Sweep, ports: SweepVaultsPorts): Promise<void> {
+async function sweep(name: string, { deep, queue, signal }: Sweep, ports: SweepVaultsPorts): Promise<void> {
   const mine = secretsOf(ports.policy, name);
   for await (const listing of ports.vaults.get(name)?.list(signal) ?? []) {
     const secret = mine.get(listing.name.toLowerCase());
     if (!secret) continue;
     mine.delete(listing.name.toLowerCase());
-    if (deep || wantsLook(listing, secret, ports.clock.now())) await look(secret);
+    if (deep || isToObserve(listing, secret, ports.clock.now())) await queue(secret);
   }
   for (const [missing, secret] of mine) {
     const isDerived = missing !== secret.name.toLowerCase() || name !== secret.vault.name;
     // A derived one is made from its parent.
-    if (isDerived && !isMissing(secret, name, mine)) await look(secret);
+    if (isDerived && !isMissing(secret, name, mine)) await queue(secret);
     else if (!isDerived) reportMissing(ports.log, secret);
   }
 }
 
-/** By the names in this vault: the secrets to look at, for those that are derived from them as well. */
+/** By the names in this vault: the secrets to observe, for those that are derived from them as well. */
 function secretsOf(policy: Policy, vault: string): Map<string, SecretPolicy> {
   const named = policy.secrets.flatMap((secret) =>
     [secret, ...secret.derived].map((each) => ({ each, secret })),
@@ -83,8 +83,8 @@ function isMissing(
   return vault.name === at && missing.has(name.toLowerCase());
 }
 
-/** Due by its dates, asked for, not closed, or somebody else's version; tags only save reads here, the look decides. */
-function wantsLook(listing: SecretListing, secret: SecretPolicy, now: number): boolean {
+/** Due by its dates, asked for, not closed, or somebody else's version; tags only save reads here, the run decides. */
+function isToObserve(listing: SecretListing, secret: SecretPolicy, now: number): boolean {
   const { state, intent } = readRecord(listing.tags);
   const due = dueAt({ createdAt: listing.createdAt, expiresAt: listing.expiresAt }, secret) <= now;
   return due || intent !== undefined || state !== "retired" || !listing.enabled;

@@ -31,7 +31,7 @@ export function attemptEach(log: Log, signal: AbortSignal): Attempts {
   };
 }
 
-/** The first one that passes by itself. */
+/** The first one that passes without anybody's help. */
 export function retriableOf(faults: readonly Fault[]): Fault | undefined {
   return faults.find(({ kind }) => kind === "retriable");
 }

@@ -1,6 +1,6 @@
 import { Fault } from "./errors.ts";
 
-/** What may be told of any thrown value. */
+/** What may be reported of any thrown value. */
 export interface ErrorReport {
   readonly name: string;
   readonly code?: string;

@@ -11,7 +11,7 @@ export type FaultKind = "retriable" | "terminal" | "needs-human";
  * the two). A code, never a message, crosses a boundary: job results, dead-letter reasons, spans, tags.
  */
 export const faultCodes = {
-  // The other side is down, slow or busy.
+  // A service or a provider is down, slow or busy.
   unavailable: "retriable",
   throttled: "retriable",
   "lock-held": "retriable",
@@ -19,7 +19,7 @@ export const faultCodes = {
   "not-in-policy": "retriable",
   cancelled: "retriable",
   superseded: "retriable",
-  // The other side said no, or what we were given cannot be used.
+  // A service or a provider said no, or what we were given cannot be used.
   unauthenticated: "terminal",
   forbidden: "terminal",
   "not-found": "terminal",
@@ -60,7 +60,7 @@ export function isFaultCode(code: string): code is FaultCode {
 
 export interface FaultOptions {
   cause?: unknown;
-  /** The other side's `Retry-After`, in milliseconds. */
+  /** The service's `Retry-After`, in milliseconds. */
   retryAfter?: Millis;
   /** `vault/name` of the secret it happened to. */
   secret?: string;

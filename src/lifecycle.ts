@@ -84,7 +84,7 @@ export function createLifecycle({ clock, log, drain }: LifecycleOptions): Lifecy
       const stack = new AsyncDisposableStack();
       enter("starting");
       const opened = open({ stack, stopping: stopping.signal, hurry: hurry.signal });
-      // What fails because it was told to stop has not failed.
+      // What fails because it was asked to stop has not failed.
       await Promise.race([opened, over]).catch((error: unknown) => stopping.signal.aborted || fail(error));
       if (!stopping.signal.aborted) enter("running");
       await aborted(stopping.signal);
@@ -95,7 +95,7 @@ export function createLifecycle({ clock, log, drain }: LifecycleOptions): Lifecy
     },
     stop(reason) {
       const again = stopping.signal.aborted;
-      log.info({ reason, again }, "worker is told to stop");
+      log.info({ reason, again }, "worker was asked to stop");
       (again ? hurry : stopping).abort();
     },
     fail,

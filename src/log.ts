@@ -5,7 +5,7 @@ import { reportError } from "./error-report.ts";
 export type Log = Logger;
 
 /**
- * The program's one logger: JSON lines with trace ids. Errors are told by name, code and place; the message only of our
+ * The program's one logger: JSON lines with trace ids. Errors are logged by name, code and place; the message only of our
  * own faults. `destination` is stdout unless a test gives its own; `scrub` sees every line before it is written.
  */
 export function createLog(

@@ -87,7 +87,7 @@ async function openWorker(
     }),
   );
   stack.defer(() => source.stop());
-  // On ACI the identity's endpoint appears some time after the container. Everything above waits for it by itself.
+  // On ACI the identity's endpoint appears some time after the container. Everything above waits for it.
   credential.warmUp(vaultScope, stopping).catch((error: unknown) => {
     if (!stopping.aborted) log.error({ code: toFault(error).code }, "the managed identity has no token");
   });
@@ -137,7 +137,7 @@ function createJobs(ports: RotationPorts, log: Log, redis: RedisConnections): Jo
   };
 }
 
-/** What has to be there before the worker can do anything; told by code, on `/readyz`. */
+/** What has to be there before the worker can do anything; reported by code, on `/readyz`. */
 function readiness(credential: ManagedIdentity, redis: RedisConnections, source: MessageSource) {
   return {
     identity() {

@@ -4,7 +4,7 @@ import type { Clock, Millis } from "./clock.ts";
 import { Fault, toFault, type FaultCode } from "./errors.ts";
 import type { Log } from "./log.ts";
 
-/** Throws, best a `Fault`, if what it looks at is not ready. */
+/** Throws, best a `Fault`, if what it checks is not ready. */
 type Check = (signal: AbortSignal) => Promise<void> | void;
 
 export interface ProbesOptions {
@@ -97,16 +97,16 @@ function answerReady(response: ServerResponse, checks: Readonly<Record<string, C
   answer(response, ready ? 200 : 503, { ready, checks });
 }
 
-/** Requests that come together, or within a second, share one look. */
+/** Requests that come together, or within a second, share one check. */
 function createReadiness({ checks, clock }: ProbesOptions): () => Promise<Record<string, CheckResult>> {
   let latest: { readonly at: number; readonly result: Promise<Record<string, CheckResult>> } | undefined;
-  async function look(): Promise<Record<string, CheckResult>> {
+  async function checkAll(): Promise<Record<string, CheckResult>> {
     const names = Object.keys(checks);
     const results = await Promise.all(Object.values(checks).map((check) => runCheck(check, clock)));
     return Object.fromEntries(names.map((name, index) => [name, results[index] ?? { ok: false }]));
   }
   return () => {
-    if (!latest || clock.now() - latest.at >= readyFor) latest = { at: clock.now(), result: look() };
+    if (!latest || clock.now() - latest.at >= readyFor) latest = { at: clock.now(), result: checkAll() };
     return latest.result;
   };
 }

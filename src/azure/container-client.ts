@@ -39,7 +39,7 @@ export function createContainerClient(
   return made;
 }
 
-/** A restart whose answer was lost or is a 500 has often happened; sent again by itself, it would happen twice. */
+/** A restart whose answer was lost or is a 500 has often happened; sent again automatically, it would happen twice. */
 function onlyForReads(retry: PipelinePolicy): PipelinePolicy {
   return {
     name: "retryReads",

@@ -40,7 +40,7 @@ export interface ContainerGroups {
   list(scope: string, signal?: AbortSignal): AsyncIterable<Pick<ContainerGroupView, "id" | "name" | "tags">>;
   /**
    * Resolves when Azure has accepted and finished the operation, which does not mean that containers are back. Sent
-   * once: after a retriable fault it may have happened, so look at the group before sending it again. A group that is
+   * once: after a retriable fault it may have happened, so observe the group before sending it again. A group that is
    * stopped or busy with another operation answers with a retriable fault, too; it is never started.
    * @throws Fault `restart-failed` if Azure accepted the operation and then gave up
    */
@@ -54,7 +54,7 @@ export interface ContainerGroupsOptions extends ContainerClientOptions {
 
 /** Longest one try of a call may last; the SDK has no limit of its own. */
 const patience: Millis = 20_000;
-/** Azure gives an operation half an hour; containers that start late are found by looking, not by waiting here. */
+/** Azure gives an operation half an hour; containers that start late are found by observing, not by waiting here. */
 const restartPatience: Millis = 5 * 60_000;
 
 type Client = ContainerInstanceManagementClient;
@@ -132,7 +132,7 @@ function perTry(abortSignal: AbortSignal | undefined) {
 }
 
 /**
- * 409 means that another operation is at work or that the group is stopped, which is for the next look to tell apart.
+ * 409 means that another operation is at work or that the group is stopped, which the next run tells apart.
  * Azure does not document the status for a stopped group, hence 400 too. In answer to a poll, both mean that the
  * operation has failed; with a status document the poller throws a plain Error, with Azure's text in it.
  */
@@ -148,7 +148,7 @@ function restartFault(error: unknown, id: string): unknown {
   return new Fault("unavailable", text, { cause, ...(retryAfter === undefined ? {} : { retryAfter }) });
 }
 
-/** Only Resource Manager's own words count: a 404 of something in between must not look like a deleted group. */
+/** Only Resource Manager's own words count: a 404 of something in between must not pass for a deleted group. */
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -12,7 +12,7 @@ import { SecretValue } from "../secret-value.ts";
 import { fillEmptyErrors, refuseLongWaits } from "./pipeline-policies.ts";
 import { callVault, once, perTry } from "./vault-call.ts";
 
-/** What Key Vault tells of one version of a secret without reading its value. */
+/** What Key Vault says of one version of a secret without reading its value. */
 export interface SecretVersion {
   readonly name: string;
   /** 32 hexadecimal digits. */
@@ -39,7 +39,7 @@ export interface NewVersion {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** What a list of a vault tells: the latest version's attributes and tags, without its version id. */
+/** What a list of a vault holds: the latest version's attributes and tags, without its version id. */
 export type SecretListing = Omit<SecretVersion, "version">;
 
 /** One vault. Every method throws a `Fault`; a name or version that does not exist is `undefined`, not a fault. */
@@ -52,7 +52,7 @@ export interface KeyVault {
   versions(name: string, signal?: AbortSignal): Promise<SecretVersion[]>;
   /** All secrets of the vault. */
   list(signal?: AbortSignal): AsyncIterable<SecretListing>;
-  /** Writes a new version in one call, and never repeats the call by itself: a lost answer would make two versions. */
+  /** Writes a new version in one call, and never repeats the call: a lost answer would make two versions. */
   publish(name: string, version: NewVersion, signal?: AbortSignal): Promise<SecretVersion>;
   /** Changes attributes of a version; tags given replace all tags, tags left out stay. */
   update(
@@ -171,7 +171,7 @@ async function authenticate(client: SecretClient): Promise<void> {
   }
 }
 
-/** Only Key Vault's own word counts: a 404 of something in between must not look like a missing secret. */
+/** Only Key Vault's own word counts: a 404 of something in between must not pass for a missing secret. */
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

@@ -23,7 +23,7 @@ export interface CredentialOptions {
 /** Waits between the tries of the first token: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance */
 const warmUpWaits: readonly Millis[] = [2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
 
-/** A token that ends sooner may be refused by the time it arrives. */
+/** A token that ends sooner may be rejected by the time it arrives. */
 const leastLife: Millis = 60_000;
 
 /**

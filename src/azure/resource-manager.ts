@@ -141,7 +141,7 @@ function newRequest(
   return request;
 }
 
-/** @throws Fault that tells status and Azure's code, never the server's text */
+/** @throws Fault with status and Azure's code, never the server's text */
 function demandSuccess(response: PipelineResponse, doing: string): PipelineResponse {
   const { status } = response;
   if (status >= 200 && status < 300) return response;
@@ -168,7 +168,7 @@ function problemOf(response: PipelineResponse): { error: { code: string } } | un
 
 /**
  * Follows an answer "accepted" to its end: https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
- * Where a status document tells the end, the result is left to a later look: providers differ in where they put it.
+ * Where a status document tells the end, the result is left to a later read: providers differ in where they put it.
  */
 async function finish(
   first: PipelineResponse,

@@ -56,7 +56,7 @@ const advice: Readonly<Record<string, string>> = {
   SecretDisabled: "enable the version, or publish a new one",
   ForbiddenByRbac: "give keyturn's identity the role, and allow some minutes for it to apply",
   ForbiddenByPolicy:
-    "an access policy or an Azure Policy of the vault refuses this; `keyturn doctor` tells which",
+    "an access policy or an Azure Policy of the vault refuses this; ask an owner of the vault which",
   ForbiddenByFirewall: "allow keyturn's network in the firewall of the vault",
   ForbiddenByConnection: "the vault takes calls through its private endpoint only",
   Authorization_RequestDenied:
@@ -119,7 +119,7 @@ function byStatus(raised: Raised, status: number): Finding {
 
 function codeOf(raised: Raised, status: number, inner: string | undefined): FaultCode {
   if (status === 403 && inner === "SecretDisabled") return "secret-disabled";
-  // Entra answers 400 to a token request that it refuses.
+  // Entra answers 400 to a token request that it rejects.
   if (status === 400 && raised.name === "AuthenticationError") return "unauthenticated";
   return statusCodes[status] ?? (status >= 500 ? "unavailable" : "unexpected-response");
 }

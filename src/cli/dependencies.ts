@@ -30,7 +30,7 @@ export interface CommandLine {
   /** Who is asking, as the machine knows them; recorded with a request. */
   readonly actor: string | undefined;
   newRequestId(): string;
-  /** Runs the worker until it is told to stop. Resolves with the exit code. */
+  /** Runs the worker until it is asked to stop. Resolves with the exit code. */
   runWorker(): Promise<number>;
   openSession(): Promise<Session>;
   /** @throws Fault `invalid-policy` with every problem and its line */
@@ -39,7 +39,7 @@ export interface CommandLine {
   policySchema(): object;
 }
 
-/** What a process tells the shell. */
+/** What a process returns to the shell. */
 export const exitCode = {
   /** Done, or already under way. */
   done: 0,

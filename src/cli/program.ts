@@ -79,8 +79,8 @@ function createProgram(line: CommandLine, version: string, end: (code: number) =
     .action(async (key: string | undefined, options: StatusOptions) => end(await status(line, key, options)));
   program
     .command("sweep")
-    .description("queue a look at all vaults")
-    .option("--deep", "look at every secret, not only at what its dates and tags point to")
+    .description("queue a sweep of all vaults")
+    .option("--deep", "observe every secret, not only what is due or open by its dates and tags")
     .action(async (options: { deep?: boolean }) => end(await sweep(line, options)));
   addDeadLetters(program, line, end);
   addPolicy(program, line, end);

@@ -9,7 +9,7 @@ export interface StatusOptions {
   readonly json?: boolean;
 }
 
-/** Looks made at the same time: enough to be quick with hundreds of secrets, too few to be throttled. */
+/** Secrets observed at the same time: enough to be quick with hundreds of secrets, too few to be throttled. */
 const lanes = 8;
 
 /** What is there, what is due, what is under way, who has to decide. */

@@ -1,6 +1,6 @@
 import { type CommandLine, exitCode } from "./dependencies.ts";
 
-/** Queues a look at all vaults. */
+/** Queues a sweep of all vaults. */
 export async function sweep(
   line: CommandLine,
   { deep = false }: { readonly deep?: boolean },

@@ -15,7 +15,7 @@ export interface ClientConfig {
   readonly logLevel: LogLevel;
   /** As far as they are set; `checkCloud` tells whether they should be. */
   readonly endpoints: Partial<Endpoints>;
-  /** `OTEL_*` as given, without the headers: those may hold keys, and the exporters read them by themselves. */
+  /** `OTEL_*` as given, without the headers: those may hold keys, and the exporters read them on their own. */
   readonly otel: Readonly<Record<string, string>>;
 }
 
@@ -169,7 +169,7 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
     .map((name) => `${name}: unknown; expected one of ${known.join(", ")}`);
 }
 
-/** The Azure SDK would write to stderr by itself, past our log and what keeps values out of it. */
+/** The Azure SDK would write to stderr on its own, past our log and what keeps values out of it. */
 function loudNames(env: NodeJS.ProcessEnv): string[] {
   return env["AZURE_LOG_LEVEL"]
     ? ["AZURE_LOG_LEVEL: makes the Azure SDK write past keyturn's log; use LOG_LEVEL"]

@@ -26,7 +26,7 @@ export async function enqueuePatiently(
 ): Promise<string> {
   for (let tries = 1; ; tries += 1) {
     try {
-      // Not cut short: a job that is in is worth the moment, and the queue gives up by itself within seconds.
+      // Not cut short: a job that is in is worth the moment, and the queue gives up within seconds.
       return await enqueue();
     } catch (error) {
       const fault = toFault(error);

@@ -17,7 +17,7 @@ const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** What an event claims. It only asks to look: nothing in it says where to connect, and all of it is checked again. */
+/** What an event claims. It only asks to observe: nothing in it says where to connect, and all of it is checked again. */
 export interface VaultEvent {
   readonly id: string;
   readonly type: EventType;
@@ -134,7 +134,7 @@ function disagreement(
     ["data.ObjectType", data.objecttype, "secret"],
     ["data.Version", data.version, version],
     ["data.VaultName", data.vaultname, vaultName],
-    // A vault that the policy does not name is refused later, whatever its host.
+    // A vault that the policy does not name is rejected later, whatever its host.
     ["source", vault?.url, origin],
   ];
   return claims.find(

@@ -36,7 +36,7 @@ export function toTrigger(event: VaultEvent, policy: Policy): EventOutcome | Fau
   const secret = findSecret(policy, vault.name, event.name);
   if (secret) {
     const { version, type } = event;
-    // What is derived is looked at with the secret it is derived from, which may be in another vault.
+    // What is derived is observed with the secret it is derived from, which may be in another vault.
     return { enqueue: { vault: secret.vault.name, name: secret.name, version, trigger: triggers[type] } };
   }
   const name = event.name.toLowerCase();

@@ -106,7 +106,7 @@ function edges({ path, entry }: SecretPart): Edge[] {
 
 /**
  * Over all secrets at once: one roller restarts for all open rotations, so orders that are fine for each secret can
- * still wait for each other. Only the first circle is told; the next shows when it is mended.
+ * still wait for each other. Only the first circle is reported; the next shows when it is mended.
  */
 function circle(all: readonly Edge[]): Problem[] {
   const beforeOf = Map.groupBy(all, ({ group }) => group);

@@ -90,7 +90,7 @@ function content(secret: SecretPart, root: SecretPart, all: readonly SecretPart[
   return wrong ? [...problems, { path: [...path, "value"], text: wrong }] : problems;
 }
 
-/** Only the first circle is told; the next shows when it is mended. */
+/** Only the first circle is reported; the next shows when it is mended. */
 function circle(all: readonly SecretPart[]): Problem[] {
   for (const secret of all) {
     const chain = chainOf(secret, all);

@@ -5,7 +5,7 @@ import { type Problem, parsePart } from "./problem.ts";
 import { Defaults, PolicyFile, SecretEntry } from "./schema.ts";
 
 /**
- * What could be read of a policy file. With a mistake in one part, the cross checks still look at the others, so that
+ * What could be read of a policy file. With a mistake in one part, the cross checks still read the others, so that
  * all problems are reported together; what depends on a part that could not be read is left unchecked.
  */
 export interface PolicyParts {
@@ -26,7 +26,7 @@ export interface SecretPart {
   /** `vault/name` in lower case: Key Vault compares names without regard to case. */
   readonly key: string;
   readonly entry: SecretEntry;
-  /** Absent if the rotator is unknown or refuses the target, and where the secret is derived. */
+  /** Absent if the rotator is unknown or rejects the target, and where the secret is derived. */
   readonly rotator: BoundRotator | undefined;
 }
 

@@ -3,7 +3,7 @@ import { Duration, PositiveDuration } from "./duration.ts";
 import { normaliseId, parseResourceId, resourceTypes } from "./resource-id.ts";
 import { Sas } from "./sas.ts";
 
-/** For rules over several keys: what cannot be read has been told already. */
+/** For rules over several keys: what cannot be read has been reported already. */
 const whenRead = { when: ({ issues }: z.core.ParsePayload) => issues.length === 0 };
 
 /** An object that takes no key it does not know; the message lists those it does. */
@@ -52,7 +52,7 @@ const Scope = resourceId((id) => {
 const lifetime = {
   validity: PositiveDuration.describe("Life of a new version; its exp is this far away."),
   rotateBefore: PositiveDuration.describe("A secret is due when it expires sooner than this."),
-  minInterval: PositiveDuration.describe("A secret younger than this is not rotated again by itself."),
+  minInterval: PositiveDuration.describe("A secret younger than this is not rotated again automatically."),
   overlap: Duration.describe("How long old and new credential are accepted together."),
   attempts: count(1, 100).describe("Failed attempts until the rotation is quarantined."),
   contentType: text(255).describe("Content type of the secret in Key Vault."),
@@ -102,8 +102,10 @@ const Window = section({
 });
 
 const Sweep = section({
-  every: PositiveDuration.prefault("1h").describe("How often vault metadata is looked through."),
-  deep: PositiveDuration.prefault("24h").describe("How often providers and groups are looked at too."),
+  every: PositiveDuration.prefault("1h").describe("How often the lists of the vaults are read."),
+  deep: PositiveDuration.prefault("24h").describe(
+    "How often every secret is observed, at its provider and its groups too.",
+  ),
   warn: Duration.optional().describe("Warn when a secret expires sooner than this: not supported yet."),
   page: Duration.optional().describe(
     "Page somebody when a secret expires sooner than this: not supported yet.",
@@ -114,7 +116,7 @@ const Sweep = section({
 
 const Worker = section({
   lock: PositiveDuration.prefault("30s").describe("A job whose worker is silent this long is taken over."),
-  stalledCheck: PositiveDuration.prefault("5s").describe("How often such jobs are looked for."),
+  stalledCheck: PositiveDuration.prefault("5s").describe("How often keyturn checks for such jobs."),
   concurrency: count(1, 100).default(5).describe("Jobs at a time in each stage."),
   drain: Duration.prefault("25s").describe("Time to finish running jobs at shutdown."),
 }).prefault({});

@@ -18,7 +18,7 @@ export type TraceContext = z.infer<typeof TraceContext>;
 const envelope = { v: z.literal(1), policy: z.string().max(64), trace: TraceContext.optional() };
 const secret = { vault: z.string().max(24), name: z.string().max(127) };
 
-/** Ids only: a value never enters a job. Unknown fields are refused; a higher `v` is a newer replica's job. */
+/** Ids only: a value never enters a job. Unknown fields are rejected; a higher `v` is a newer replica's job. */
 export const RotateSecret = z.strictObject({
   ...envelope,
   ...secret,
@@ -48,9 +48,9 @@ export const RestartGroup = z.strictObject({
   startedAfter: z.number(),
   /** `vault/name` of the secrets it is restarted for. */
   secrets: z.array(z.string().max(160)).max(500),
-  /** A hint, kept by the job itself: when it last sent the restart. Looking decides, not this. */
+  /** A hint, kept by the job: when it last sent the restart. What is observed decides, not this. */
   sentAt: z.number().optional(),
-  /** A hint, kept by the job itself: when the job first looked; the roll-out deadline counts from here. */
+  /** A hint, kept by the job: when the job first ran; the roll-out deadline counts from here. */
   since: z.number().optional(),
 });
 
@@ -92,7 +92,7 @@ export type Enqueue = <S extends Stage>(
   options?: EnqueueOptions,
 ) => Promise<string>;
 
-/** What a job tells those who watch it. Ids and words only. */
+/** What a job reports to those who watch it. Ids and words only. */
 export interface Progress {
   /** ms since the epoch */
   readonly at: number;
@@ -118,7 +118,7 @@ export type Outcome = { readonly done: string } | { readonly requeueAfter: numbe
 /** What a job gets besides its data. */
 export interface JobContext {
   readonly jobId: string;
-  /** 1 for the first try. Looking again is not a try. */
+  /** 1 for the first try. Being requeued is not a try. */
   readonly attempt: number;
   /** Aborts on shutdown and when the job's lock is lost. */
   readonly signal: AbortSignal;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import { type Enqueue, stages } from "./contracts.ts";
-import { awayFault, prefix } from "./queues.ts";
+import { prefix, throwAwayFault } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";
 
 /** A job that has ended for good without success. */
@@ -19,6 +19,7 @@ export const DeadLetter = z.strictObject({
   at: z.number(),
   attempts: z.number(),
 });
+
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
 export interface DeadLetters {
@@ -37,7 +38,7 @@ const key = `${prefix}:dead-letters`;
 const most = 1000;
 
 export function deadLetters(redis: RedisConnections): DeadLetters {
-  const entries = () => redis.producer().lrange(key, 0, -1).catch(refuse);
+  const entries = () => redis.producer().lrange(key, 0, -1).catch(throwAwayFault);
   return {
     async list() {
       return (await entries()).flatMap((entry) => read(entry) ?? []);
@@ -54,7 +55,7 @@ export function deadLetters(redis: RedisConnections): DeadLetters {
         );
       // First queued, then removed: if we die in between it runs twice, which is harmless.
       const jobId = await enqueue(letter.stage, letter.data);
-      await redis.producer().lrem(key, 1, entry).catch(refuse);
+      await redis.producer().lrem(key, 1, entry).catch(throwAwayFault);
       return jobId;
     },
   };
@@ -76,8 +77,8 @@ export async function addDeadLetter(
     .multi()
     .lpush(key, JSON.stringify(entry))
     .ltrim(key, 0, most - 1);
-  const results = await list.exec().catch(refuse);
-  for (const [error] of results ?? []) if (error) refuse(error);
+  const results = await list.exec().catch(throwAwayFault);
+  for (const [error] of results ?? []) if (error) throwAwayFault(error);
 }
 
 function read(entry: string): DeadLetter | undefined {
@@ -86,8 +87,4 @@ function read(entry: string): DeadLetter | undefined {
   } catch {
     return undefined;
   }
-}
-
-function refuse(error: unknown): never {
-  throw awayFault(error);
 }

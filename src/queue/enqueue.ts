@@ -5,9 +5,9 @@ import {
   type Enqueue,
   type EnqueueOptions,
   type Stage,
+  stageData,
   type StageInput,
   type TraceContext,
-  stageData,
 } from "./contracts.ts";
 import { awayFault, jobOptions, openQueues } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";

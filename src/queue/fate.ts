@@ -24,7 +24,7 @@ export interface Circumstances {
   readonly aborted: "stopping" | "lock-lost" | undefined;
 }
 
-/** How soon to look again at what passes by itself. */
+/** How soon to requeue what passes without anybody's help. */
 const soon: Millis = 5000;
 
 /** A job of a newer replica waits this long for one that can read it. */

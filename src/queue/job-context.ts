@@ -4,7 +4,7 @@ import { Fault } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Enqueue, JobContext, JobDefinition, Stage, StageData } from "./contracts.ts";
 import { describeIssues } from "./enqueue.ts";
-import type { HoldLock } from "./locks.ts";
+import type { WithLock } from "./locks.ts";
 import type { RedisConnections } from "./redis.ts";
 
 /** What jobs share. */
@@ -13,7 +13,7 @@ export interface JobServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly enqueue: Enqueue;
-  readonly hold: HoldLock;
+  readonly withLock: WithLock;
 }
 
 /** What is left in Redis of a run that ended well. */
@@ -54,7 +54,7 @@ export function createJobContext<S extends Stage>(run: Run<S>, data: StageData[S
       known = parsed.data;
       await atMost(hintPatience, clock, () => job.updateData(parsed.data));
     },
-    withLock: (key, work) => services.hold(key, signal, work),
+    withLock: (key, work) => services.withLock(key, signal, work),
   };
 }
 

@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
+import { randomUUID } from "node:crypto";
 import type { Clock, Millis } from "../clock.ts";
 import { Fault } from "../errors.ts";
-import { awayFault, prefix } from "./queues.ts";
+import { prefix, throwAwayFault } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { RedisConnections } from "./redis.ts";
  *
  * @throws Fault `lock-held` if somebody else holds it, `unavailable` if Redis is away, and what `work` throws
  */
-export type HoldLock = <T>(
+export type WithLock = <T>(
   key: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
@@ -20,12 +20,12 @@ export type HoldLock = <T>(
 const extend = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end return 0`;
 const release = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`;
 
-/** Locks save effort; they prove nothing. A holder can be paused past its lease, so correctness comes from looking. */
-export function createLocks(redis: RedisConnections, clock: Clock, lease: Millis): HoldLock {
+/** Locks save effort; they prove nothing. A holder can be paused past its lease, so correctness comes from observing. */
+export function createLocks(redis: RedisConnections, clock: Clock, lease: Millis): WithLock {
   return async (name, signal, work) => {
     const key = `${prefix}:lock:${name}`;
     const holder = randomUUID();
-    const taken = await redis.producer().set(key, holder, "PX", lease, "NX").catch(refuse);
+    const taken = await redis.producer().set(key, holder, "PX", lease, "NX").catch(throwAwayFault);
     if (taken === null) throw new Fault("lock-held", `somebody else is at work on ${name}`);
     const lost = new AbortController();
     const done = new AbortController();
@@ -67,8 +67,4 @@ async function renew(lock: Lock, lost: AbortController, done: AbortSignal): Prom
       return;
     }
   }
-}
-
-function refuse(error: unknown): never {
-  throw awayFault(error);
 }

@@ -2,7 +2,7 @@ import { Queue } from "bullmq";
 import type { Millis } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { Stage } from "./contracts.ts";
-import { type RedisConnections, errorCode } from "./redis.ts";
+import { errorCode, type RedisConnections } from "./redis.ts";
 import type { QueueTelemetry } from "./telemetry.ts";
 
 /** All our keys in Redis begin with this. */
@@ -11,7 +11,7 @@ export const prefix = "keyturn";
 /** What watchers may still want to read of a stage's events. */
 const keptEvents = 2000;
 
-/** How long a caller waits for Redis to come back before it is told that it is away. */
+/** How long a caller waits for Redis to come back before it gets the fault that it is away. */
 const patience: Millis = 1000;
 
 /** Options of every job, however it was queued. */
@@ -75,4 +75,9 @@ export function awayFault(error: unknown): Fault {
   return error instanceof Fault
     ? error
     : new Fault("unavailable", `Redis did not take it (${errorCode(error)})`);
+}
+
+/** For `catch` of a promise. @throws Fault as `awayFault` says */
+export function throwAwayFault(error: unknown): never {
+  throw awayFault(error);
 }

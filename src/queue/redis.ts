@@ -4,10 +4,10 @@ import { type Clock, type Millis, systemClock } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
+  createEntraRedisAuth,
   type EntraRedisAuth,
   type GetToken,
   type TokenTiming,
-  createEntraRedisAuth,
 } from "./entra-redis-auth.ts";
 
 export interface RedisOptionsOf {
@@ -22,7 +22,7 @@ export interface RedisOptionsOf {
   readonly timing?: TokenTiming;
 }
 
-/** All connections to Redis. They come and go by themselves: Redis may be away at the start or at any time later. */
+/** All connections to Redis. They are opened again automatically: Redis may be away at the start or at any time later. */
 export interface RedisConnections {
   /** Shared. Fails fast: a command is refused while Redis is away and gives up after 5 s. */
   producer(): Redis;

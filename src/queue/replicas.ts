@@ -5,6 +5,7 @@ import type { RedisConnections } from "./redis.ts";
 
 /** A worker that was alive a moment ago. */
 export const Replica = z.strictObject({ id: z.string(), policy: z.string() });
+
 export type Replica = z.infer<typeof Replica>;
 
 export interface ReplicaParts {
@@ -24,7 +25,7 @@ export interface Announcement {
 
 const keys = `${prefix}:replica:`;
 
-/** Tells the other workers, for as long as it runs, which policy this one acts by. */
+/** Reports to the other workers, for as long as it runs, which policy this one acts by. */
 export function announceReplica({ redis, clock, id, policy, every = 10_000 }: ReplicaParts): Announcement {
   const stopped = new AbortController();
   const entry = JSON.stringify({ id, policy } satisfies Replica);

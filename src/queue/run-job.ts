@@ -8,8 +8,8 @@ import type { JobDefinition, Stage, StageData } from "./contracts.ts";
 import { addDeadLetter } from "./dead-letters.ts";
 import { describeIssues } from "./enqueue.ts";
 import { writeFailure } from "./failure.ts";
+import { type Fate, fateOf, newerJobWait } from "./fate.ts";
 import { createJobContext, type JobResult, type JobServices, lockLost, type Run } from "./job-context.ts";
-import { fateOf, newerJobWait, type Fate } from "./fate.ts";
 
 /** BullMQ stores an error's message and stack: ours has a code, our own sentence and no stack. */
 class RunFailed extends Error {

@@ -3,13 +3,13 @@ import type { Clock, Millis } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Enqueue, JobDefinition, JobDefinitions, Stage } from "./contracts.ts";
+import { type Backoff, backoffDelay, usualBackoff } from "./fate.ts";
 import { type JobResult, type JobServices, lockLost } from "./job-context.ts";
 import { createLocks } from "./locks.ts";
 import { prefix } from "./queues.ts";
-import { type RedisConnections, errorCode } from "./redis.ts";
+import { errorCode, type RedisConnections } from "./redis.ts";
 import { requeue, runJob } from "./run-job.ts";
 import type { QueueTelemetry } from "./telemetry.ts";
-import { type Backoff, backoffDelay, usualBackoff } from "./fate.ts";
 
 export interface RuntimeParts {
   readonly redis: RedisConnections;
@@ -53,7 +53,7 @@ export function startRuntime(parts: RuntimeParts): Runtime {
     clock,
     log,
     enqueue,
-    hold: createLocks(redis, clock, parts.worker.lock),
+    withLock: createLocks(redis, clock, parts.worker.lock),
   };
   const running = new Map<string, number>();
   const workers = new Map<Stage, Worker>();

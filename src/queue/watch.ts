@@ -21,7 +21,7 @@ const ProgressData: z.ZodType<Progress> = z.strictObject({
 
 const Completed = z.object({ done: z.string() });
 
-/** What a job of some stage told. Steps `completed` and `failed` are added when the job is over. */
+/** What a job of some stage reported. Steps `completed` and `failed` are added when the job is over. */
 export type WatchedProgress = Progress & { readonly stage: Stage; readonly jobId: string };
 
 export interface Watch extends AsyncIterable<WatchedProgress> {

@@ -9,7 +9,7 @@ export interface Need extends Publication {
   readonly secret: string;
   readonly rotation: string | undefined;
   readonly gate: boolean;
-  /** The old value is leaked or refused already: nothing is waited for, and groups are restarted together. */
+  /** The old value is leaked or rejected already: nothing is waited for, and groups are restarted together. */
   readonly urgent: boolean;
   readonly after: readonly GroupId[];
 }

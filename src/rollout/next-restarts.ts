@@ -16,7 +16,7 @@ export interface RolloutDecision {
   readonly restart: readonly Restart[];
   /** Gating groups that are not up: somebody has to watch them until they are or the deadline has passed. */
   readonly watch: readonly Restart[];
-  /** When to look again; `undefined` if only the end of a restart can change anything, or all is done. */
+  /** When to observe again; `undefined` if only the end of a restart can change anything, or all is done. */
   readonly again: Timestamp | undefined;
   /** Secrets whose gating dependents are all confirmed. */
   readonly confirmed: readonly string[];
@@ -34,8 +34,8 @@ interface Order {
 
 /**
  * Decides for the whole fleet which groups to restart now. Pure: a group that restarts or settles counts as
- * unavailable, and while `maxUnavailable` of them do, nothing else is restarted. So one failed restart stops the roll.
- * The order is the same at every look, which is what makes a restart that was queued but not yet seen harmless.
+ * unavailable, and while `maxUnavailable` of them do, nothing else is restarted. So one failed restart stops the roll-out.
+ * The order is the same in every run, which is what makes a restart that was queued but not yet seen harmless.
  */
 export function nextRestarts(fleet: Fleet, rules: RolloutRules): RolloutDecision {
   const orders = ordersOf(fleet, rules);
@@ -92,7 +92,7 @@ function ordersOf(fleet: Fleet, rules: RolloutRules): Order[] {
   return [...orders.filter(gates), ...orders.filter((order) => !gates(order))];
 }
 
-/** Unknown groups count as unsettled: what could not be looked at is neither restarted nor confirmed. */
+/** Unknown groups count as unsettled: what could not be observed is neither restarted nor confirmed. */
 function standingOf(fleet: Fleet, need: Need, rules: RolloutRules): Standing {
   const facts = fleet.groups.get(need.group.toLowerCase());
   return facts ? standing(facts, need, rules, fleet.now) : "unsettled";

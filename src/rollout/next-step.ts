@@ -3,13 +3,13 @@ import type { GroupFacts } from "../dependents/group-facts.ts";
 import { standing } from "../dependents/standing.ts";
 import type { RolloutPolicy } from "../policy/policy.ts";
 
-/** What the restart of one group looks like at the moment. */
+/** How far the restart of one group is. */
 export interface RestartView {
   readonly facts: GroupFacts;
   /** Containers must have started after this. */
   readonly startedAfter: Timestamp;
   readonly now: Timestamp;
-  /** Hints kept by the job: when a restart was last sent, and when the job first looked. */
+  /** Hints kept by the job: when a restart was last sent, and when the job first ran. */
   readonly sentAt: Timestamp | undefined;
   readonly since: Timestamp | undefined;
 }
@@ -20,7 +20,7 @@ export type RestartStep =
   | { readonly kind: "done"; readonly why: string }
   | { readonly kind: "failed"; readonly why: string };
 
-/** How often a group is looked at while it restarts. */
+/** How often a group is observed while it restarts. */
 const poll: Millis = 2_000;
 
 /** A restart that has not shown by then got lost, and is sent again; later, if Azure is still at work on the group. */
@@ -61,7 +61,7 @@ function begunAt(view: RestartView): Timestamp {
 
 /**
  * Once, and again only if it got lost; each time after a longer while. Whatever crashes is left to Azure, which starts
- * it again by itself: another restart would only begin its back-off anew. Also a group whose containers wait and never
+ * it again on its own: another restart would only begin its back-off anew. Also a group whose containers wait and never
  * started: restarting it is what may cure it.
  */
 function needsRestart(view: RestartView): boolean {

@@ -23,11 +23,11 @@ export interface FleetPorts extends RotationPorts {
 
 export interface FleetSnapshot {
   readonly fleet: Fleet;
-  /** Why vaults, secrets or groups could not be looked at; they are left out of the fleet. */
+  /** Why vaults, secrets or groups could not be observed; they are left out of the fleet. */
   readonly faults: readonly Fault[];
 }
 
-/** Finds every open rotation that is published, and looks at every group that reads one of those secrets. */
+/** Finds every open rotation that is published, and reads every group that reads one of those secrets. */
 export async function observeFleet(ports: FleetPorts, signal: AbortSignal): Promise<FleetSnapshot> {
   const { attempt, faults } = attemptEach(ports.log, signal);
   const needs: Need[] = [];
@@ -38,8 +38,8 @@ export async function observeFleet(ports: FleetPorts, signal: AbortSignal): Prom
   }
   const groups = new Map<string, GroupFacts>();
   for (const [key, group] of new Map(needs.map((need) => [need.group.toLowerCase(), need.group]))) {
-    const look = async () => groupFacts(group, await ports.groups.get(group, signal));
-    const facts = await attempt({ group }, look);
+    const read = async () => groupFacts(group, await ports.groups.get(group, signal));
+    const facts = await attempt({ group }, read);
     if (facts) groups.set(key, facts);
   }
   return { fleet: { now: ports.clock.now(), needs, groups }, faults };
@@ -84,7 +84,7 @@ async function needsOf(secret: SecretPolicy, ports: FleetPorts, signal: AbortSig
   if (!observed || latest?.kind !== "readable") return [];
   const { intent, hold, rotation } = latest.record;
   const own = { publishedAt: latest.createdAt, restored: latest.restored };
-  // Without an overlap there is nothing left to wait for: whoever still holds the old value is refused already.
+  // Without an overlap there is nothing left to wait for: whoever still holds the old value is rejected already.
   const isRefused = secret.rotator.overlap === "single";
   const urgent = hold?.leaked === true || intent?.mode === "compromised" || isRefused;
   const needs: Need[] = [];

@@ -5,7 +5,7 @@ import { Fault } from "../errors.ts";
 import type { Policy, SecretPolicy } from "../policy/policy.ts";
 import type { Providers, RotatorContext } from "../rotators/rotator.ts";
 
-/** What looking and acting need; built in `src/main.ts`. */
+/** What observing and acting need; built in `src/main.ts`. */
 export interface RotationPorts {
   readonly policy: Policy;
   readonly vaults: Vaults;

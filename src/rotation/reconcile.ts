@@ -6,7 +6,7 @@ import type { Request } from "../request.ts";
 import { attribute } from "../telemetry/names.ts";
 import { inSpan } from "../telemetry/span.ts";
 import { act } from "./act/act.ts";
-import { countFailure, countRefusal } from "./act/failures.ts";
+import { countFailure, countRejection } from "./act/failures.ts";
 import { nextAction } from "./decide/next-action.ts";
 import { type Act, type Action, isAct, type Pause } from "./model/action.ts";
 import { rotationOf } from "./model/predicates.ts";
@@ -163,7 +163,7 @@ async function perform(
  */
 async function countFinal(run: Reconciliation, observed: Snapshot, action: Act, fault: Fault): Promise<void> {
   const scene = { secret: run.secret, observed, ports: run.ports, signal: run.signal };
-  if (fault.code === "credential-rejected") await countRefusal(scene);
+  if (fault.code === "credential-rejected") await countRejection(scene);
   await run.failed(action);
   // The vault will not take this version from us: trying again would only leave a single credential broken for longer.
   const isFinal = action.kind === "publish" && fault.code !== "credential-rejected";

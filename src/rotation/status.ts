@@ -37,7 +37,7 @@ export interface DerivedStatus {
   readonly expiresAt: Timestamp | undefined;
 }
 
-/** Looks at one secret and decides as the worker would, without acting. */
+/** Observes one secret and decides as the worker would, without acting. */
 export async function statusOf(
   secret: SecretPolicy,
   ports: RotationPorts,
@@ -46,7 +46,7 @@ export async function statusOf(
   try {
     const { observed, action } = await observeAndDecide(secret, undefined, ports, signal);
     if (secret.derived.length === 0) return row(secret, observed, action);
-    // Not every decision needs this look.
+    // Not every decision needs this.
     const { derived } = await observeDerived(secret, observed, ports, signal);
     return { ...row(secret, observed, action), derived: derived.map(derivedRow) };
   } catch (error) {

@@ -55,7 +55,7 @@ export interface LogIns {
     options: { readonly endSessions: boolean },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Tells what is missing and how to create it. */
+  /** Says what is missing and how to create it. */
   missing(address: DatabaseAddress, admin: string, name: string): Fault;
 }
 
@@ -107,7 +107,7 @@ export function defineLogInRotator<T extends LogInTarget>(rotator: LogInRotator<
       value: randomText(defaultLength, alphabets.unreserved, random),
     }),
     observe: (target, known, { providers, signal }) =>
-      look(target, names(target), known, logIns(providers), signal),
+      observe(target, names(target), known, logIns(providers), signal),
     async apply(target, { id: name, value }, { providers, signal }) {
       assertOurs(rotator, target, name);
       await logIns(providers).setPassword(target, target.admin, name, value, signal);
@@ -129,7 +129,7 @@ export function defineLogInRotator<T extends LogInTarget>(rotator: LogInRotator<
   });
 }
 
-async function look(
+async function observe(
   target: LogInTarget,
   names: readonly string[],
   known: readonly Credential[],
@@ -157,7 +157,7 @@ async function verify<T extends LogInTarget>(
   // The server answers alike for a wrong password and a missing log-in; the administrator may know which it is.
   const found = await server.find(target, target.admin, [id], signal);
   if (!found.has(id)) throw server.missing(target, target.admin, id);
-  throw new Fault("credential-rejected", `${place(target)} refuses the password of ${noun} "${id}"`);
+  throw new Fault("credential-rejected", `${place(target)} rejects the password of ${noun} "${id}"`);
 }
 
 function assertOurs<T extends LogInTarget>({ names, noun }: LogInRotator<T>, target: T, id: string): void {

@@ -85,7 +85,7 @@ export const entraClientSecret = defineRotator<Target>({
         `${place(target)} does not know its new client secret ${id} yet`,
       );
     }
-    throw new Fault("credential-rejected", `Entra refuses the client secret ${id} of ${place(target)}`);
+    throw new Fault("credential-rejected", `Entra rejects the client secret ${id} of ${place(target)}`);
   },
   async revoke(target, credentialId, { providers: { graph }, signal }) {
     if (!Guid.safeParse(credentialId).success) {
@@ -95,7 +95,7 @@ export const entraClientSecret = defineRotator<Target>({
   },
 });
 
-/** Looks also whether object id and client id belong together: else one application gets what another one uses. */
+/** Checks also that object id and client id belong together: else one application gets what another one uses. */
 async function applicationOf(target: Target, graph: Graph, signal: AbortSignal): Promise<Application> {
   const application = await graph.application(target.application, signal);
   if (application.clientId === target.client) return application;

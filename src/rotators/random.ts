@@ -17,7 +17,7 @@ const Target = z
 
 /**
  * A value that no provider checks: a signing key, an API key that the dependents themselves compare. Keyturn publishes
- * it and restarts the dependents; nobody can be asked whether it works, and nobody can be told to refuse the old one.
+ * it and restarts the dependents; nobody can be asked whether it works, and nobody can be asked to reject the old one.
  * So every known value counts as accepted, and applying, verifying and revoking have nothing to do: the old value is
  * dead when its version is disabled and no dependent holds it any more.
  */

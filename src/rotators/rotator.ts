@@ -21,7 +21,7 @@ export interface Credential {
 /** `unknown` = the provider could not be asked in a way that settles it; nothing may be concluded from it. */
 export type Acceptance = "accepted" | "rejected" | "unknown";
 
-/** What `look` saw at the provider. */
+/** What `observe` found at the provider. */
 export interface RotatorObservation {
   /** Ids of the credentials that exist there, live or not. */
   readonly exists: readonly string[];
@@ -58,13 +58,13 @@ export interface RotatorContext {
   readonly providers: Providers;
   readonly now: Timestamp;
   readonly signal: AbortSignal;
-  /** `keyturn:<vault>/<name>`: what our names at the provider begin with for the secret that is looked at. */
+  /** `keyturn:<vault>/<name>`: what our names at the provider begin with for the secret that is observed. */
   readonly label?: string;
 }
 
 /**
  * What one kind of provider needs to be rotated. `T` is its target as the policy writes it. A rotator keeps no state
- * and decides nothing: it looks and acts on one target, and each act may be repeated. It throws only `Fault`s.
+ * and decides nothing: it observes and acts on one target, and each act may be repeated. It throws only `Fault`s.
  */
 export type RotatorDefinition<T> = Common<T> & (Chosen<T> | Minted<T>);
 
@@ -110,7 +110,7 @@ interface Common<T> {
   observe(target: T, known: readonly Credential[], context: RotatorContext): Promise<RotatorObservation>;
   /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
   verify(target: T, credential: Credential, context: RotatorContext): Promise<void>;
-  /** Makes the provider refuse the credential with this id; success if it already does. */
+  /** Makes the provider reject the credential with this id; success if it already does. */
   revoke(target: T, credentialId: string, context: RotatorContext): Promise<void>;
 }
 

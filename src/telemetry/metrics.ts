@@ -3,13 +3,13 @@ import type { Clock, Millis, Timestamp } from "../clock.ts";
 import type { FaultCode } from "../errors.ts";
 import { attribute, metric } from "./names.ts";
 
-/** How something ended; a fault tells its code. */
+/** How something ended; a fault says its code. */
 interface Ending {
   readonly outcome: "done" | "requeued" | "retried" | "failed" | "rolled-back" | "rejected";
   readonly code?: FaultCode;
 }
 
-/** What the gauges tell of a secret; the last word about it counts. */
+/** What the gauges show of a secret; the last word about it counts. */
 interface SecretGauge {
   readonly expiresAt?: Timestamp | undefined;
   /** Since when a rotation of it is open. */

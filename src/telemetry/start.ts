@@ -34,7 +34,7 @@ export interface Telemetry extends AsyncDisposable {
 }
 
 export interface TelemetryOptions {
-  /** The `OTEL_*` variables. The OTLP exporter reads further ones (headers, certificates) by itself. */
+  /** The `OTEL_*` variables. The OTLP exporter reads further ones (headers, certificates) on its own. */
   readonly environment: TelemetryEnvironment;
   readonly scrubber: Scrubber;
   readonly clock: Clock;

@@ -16,7 +16,7 @@ import {
 import { translateError } from "../translate-error.ts";
 
 /** Wrong, unknown or expired. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
-const refusedSecrets = new Set([7000215, 7000222, 70002]);
+const rejectedSecrets = new Set([7000215, 7000222, 70002]);
 
 /** What other numbers mean for the rotation; the number itself is part of the message. */
 const findings: Readonly<Record<number, readonly [code: FaultCode, text: string]>> = {
@@ -73,16 +73,16 @@ export function createSignIn(options: GraphOptions): SignIn {
         ...abortBy(signal),
       };
       const response = await send(request, doing);
-      if (response.status >= 300) return refusedOrFault(response, doing);
+      if (response.status >= 300) return rejectedOrFault(response, doing);
       answerOf(response, Token, doing);
       return true;
     });
   };
 }
 
-function refusedOrFault(response: PipelineResponse, doing: string): false {
+function rejectedOrFault(response: PipelineResponse, doing: string): false {
   const numbers = numbersOf(response);
-  if (numbers.some((number) => refusedSecrets.has(number))) return false;
+  if (numbers.some((number) => rejectedSecrets.has(number))) return false;
   const known = numbers.find((number) => number in findings);
   const finding = known === undefined ? undefined : findings[known];
   if (finding) throw new Fault(finding[0], `could not ${doing}: ${finding[1]} (AADSTS${known})`);

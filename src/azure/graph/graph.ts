@@ -135,7 +135,7 @@ async function remove(call: Call, objectId: string, keyId: string, signal: Signa
       z.unknown(),
     );
   } catch (error) {
-    // Graph answers a secret that is gone with its general 400, so only a look can tell.
+    // Graph answers a secret that is gone with its general 400, so only another read can tell.
     if (!isFault(error, "not-found", "unexpected-response")) throw error;
     const left = await find(call, objectId, signal);
     if (left?.secrets.some((secret) => secret.keyId === keyId.toLowerCase())) throw error;

@@ -22,7 +22,7 @@ const conditions: Readonly<Record<string, string>> = {
   UnauthorizedError: "UnauthorizedAccess",
 };
 
-/** What the Service Bus SDK threw, as a fault; of several tries the last one tells. */
+/** What the Service Bus SDK threw, as a fault; of several tries the last one counts. */
 export function translateServiceBusError(error: unknown, doing: string): Fault {
   const tries = Tries.safeParse(error);
   const last = tries.success ? tries.data.errors.at(-1) : error;

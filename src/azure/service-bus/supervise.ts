@@ -88,7 +88,7 @@ async function receiveUntilFailure(
   const ends = AbortSignal.any([broken.signal, stopping]);
   let failure: Fault | undefined;
   const onError = (error: unknown) => {
-    // The first one tells why; the others end because of it, or because they are to stop.
+    // The first one says why; the others end because of it, or because they are to stop.
     if (ends.aborted) return;
     failure = toFault(error);
     status.onFailure(failure);

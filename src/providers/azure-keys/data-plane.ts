@@ -49,7 +49,7 @@ export interface DataPlaneOptions {
   readonly retryOptions?: { readonly maxRetries?: number; readonly retryDelayInMs?: number };
 }
 
-/** Calls a data plane. @throws Fault; the key is neither accepted nor refused by it */
+/** Calls a data plane. @throws Fault; the key is neither accepted nor rejected by it */
 export type CallDataPlane = (plane: DataPlane, use: Use, signal: AbortSignal) => Promise<Judgement>;
 
 const patience: Millis = 20_000;

@@ -75,7 +75,7 @@ export function createHttpEndpoint(settings: HttpEndpointSettings): HttpEndpoint
     observe: (address, known, signal) =>
       inCall("observe", address, "", signal, async () => {
         const response = await send("observe", address, { credentials: known.map(reveal) }, signal);
-        if (response.status !== 200) throw refusedBy("observe", address, response);
+        if (response.status !== 200) throw rejectedBy("observe", address, response);
         const sighting = Sighting.safeParse(await readJson(response, address.url));
         if (sighting.success && sighting.data.credentials.length === known.length) return sighting.data;
         throw malformed(address.url);
@@ -100,13 +100,13 @@ export function createHttpEndpoint(settings: HttpEndpointSettings): HttpEndpoint
       const { status } = response;
       // What is gone lets nobody in.
       const isDone = status === 200 || status === 204 || (call === "revoke" && status === 410);
-      if (!isDone) throw refusedBy(call, address, response);
+      if (!isDone) throw rejectedBy(call, address, response);
       discard(response);
     });
   }
 }
 
-function refusedBy(call: EndpointCall, { url }: EndpointAddress, response: PipelineResponse): Fault {
+function rejectedBy(call: EndpointCall, { url }: EndpointAddress, response: PipelineResponse): Fault {
   discard(response);
   return answerFault(call, url, response);
 }

@@ -22,7 +22,7 @@ const meanings: Partial<Record<FaultCode, string>> = {
   forbidden: "the endpoint does not let keyturn's identity do this",
   "not-found": "the endpoint does not have this call; is the policy's url right?",
   "target-missing": "the endpoint has no such credential; create it, or correct the policy's slots",
-  "credential-rejected": "the endpoint refuses the credential",
+  "credential-rejected": "the endpoint rejects the credential",
   throttled: "the endpoint asks to be left alone for a while",
   unavailable: "the endpoint is busy or out of order; it will be tried again",
 };

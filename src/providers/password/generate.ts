@@ -21,7 +21,7 @@ export const alphabets = {
   hex: `${digits}abcdef`,
 } as const;
 
-/** Fewer bits than this are refused: 128 cannot be searched. */
+/** Fewer bits than this are rejected: 128 cannot be searched. */
 export const leastBits = 128;
 
 /** 241 bits in the default alphabet. */

@@ -13,7 +13,7 @@ const defaultIterations = 4096;
  * because the server writes statements to its log: all of them under `log_statement=ddl`, failed ones by default.
  * It is a secret too, if a lesser one: who has it can impersonate the server and try passwords against it.
  *
- * SASLprep leaves printable ASCII as it is; anything else is refused rather than normalised.
+ * SASLprep leaves printable ASCII as it is; anything else is rejected rather than normalised.
  * @throws Fault `not-supported` for other characters, or an empty password
  */
 export async function scramVerifier(

@@ -46,7 +46,7 @@ export async function reopenPending(scene: Scene, rotation: string): Promise<voi
   if (parked.length === 0) {
     throw new Fault(
       "foreign-version",
-      `the provider refuses the latest version of ${secret.key}, and keyturn has no candidate to compare it with; ` +
+      `the provider rejects the latest version of ${secret.key}, and keyturn has no candidate to compare it with; ` +
         "store a value that works, then ask again",
       { secret: secret.key },
     );

@@ -4,7 +4,7 @@ import { readRecord, writeRecord } from "../record/tags.ts";
 import { changeRecord } from "./record.ts";
 import type { Scene } from "./scene.ts";
 
-/** Counts a step that was refused for good; `isFinal`: nothing more is tried until a person has answered. */
+/** Counts a step that failed for good; `isFinal`: nothing more is tried until a person has answered. */
 export async function countFailure(scene: Scene, code: FaultCode, isFinal: boolean): Promise<void> {
   await changeRecord(scene, (record) => {
     const failures = (record.hold?.failures ?? 0) + 1;
@@ -13,8 +13,8 @@ export async function countFailure(scene: Scene, code: FaultCode, isFinal: boole
   });
 }
 
-/** Counts that the provider refused the candidate although it had taken it. */
-export async function countRefusal({ secret, observed, ports, signal }: Scene): Promise<void> {
+/** Counts that the provider rejected the candidate although it had taken it. */
+export async function countRejection({ secret, observed, ports, signal }: Scene): Promise<void> {
   const { pending } = observed;
   if (!pending) return;
   const { tags, version } = pending.stored;

@@ -5,7 +5,7 @@ import { type Hold, type Mode, readRecord, type VersionRecord, writeRecord } fro
 import { settlePending } from "./candidate.ts";
 import { type Scene, versionIn } from "./scene.ts";
 
-/** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. A roll asks for none. */
+/** Whoever asks anew also lifts what held the rotation; that a value is leaked stays true. Moving readers asks for no rotation. */
 export async function writeIntent(scene: Scene, mode: Mode): Promise<void> {
   const { observed, ports } = scene;
   const requestId = observed.facts.request?.requestId ?? "observe";

@@ -5,7 +5,7 @@ import { firstOf, type Situation, when } from "./chain.ts";
 import { oddDerived } from "./derived.ts";
 import { isUnfinished, standsAgainst } from "./foreign-version.ts";
 import { derivedObserved, providerObserved } from "./observed.ts";
-import { isNamed } from "./own-credentials.ts";
+import { isNamed, revokeOrphan } from "./own-credentials.ts";
 
 /** Nothing is under way: begins what is due, moves readers that are behind, tidies up, or says when it is due. */
 export const atRest = firstOf([
@@ -71,15 +71,10 @@ function superseded({ seen: { request }, latest, rules }: Situation): Action | u
   return { kind: "idle", until: dueAt(latest, rules), reason: "superseded", by };
 }
 
-/** The sweep looks for what a mint left behind whose answer was lost; only where nobody can be running on it. */
+/** The sweep finds what a mint left behind whose answer was lost; only where nobody can be running on it. */
 function seeksOrphans({ seen, latest, rules }: Situation): boolean {
   const isSettled = latest.first || latest.lineage === "ours";
   return seen.request?.trigger === "sweep" && isNamed(rules) && isSettled && rules.retire;
-}
-
-function revokeOrphan({ seen: { provider } }: Situation): Action | undefined {
-  const [orphan] = provider?.orphans ?? [];
-  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
 }
 
 /** After a roll-back. */

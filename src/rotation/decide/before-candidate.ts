@@ -2,9 +2,11 @@ import type { Timestamp } from "../../clock.ts";
 import { type Action, stop } from "../model/action.ts";
 import { dueAt } from "../model/due.ts";
 import { firstOf, type Situation, when } from "./chain.ts";
+import { rollUnconfirmed } from "./dependents.ts";
 import { oddDerived, rebuildDerived } from "./derived.ts";
 import { setBackToReplaced } from "./foreign-version.ts";
 import { dependentsObserved, derivedObserved, latestAnswered } from "./observed.ts";
+import { revokeOrphan } from "./own-credentials.ts";
 
 /** How long to leave readers alone that are not up: the longer they are, the longer. */
 const downPause = { least: 15_000, most: 10 * 60_000 };
@@ -19,7 +21,7 @@ export const standsAgainstCandidate = firstOf([
   when(isEnabled, when(isNoLeak, derivedObserved, oddDerived)),
   when(mayBeInUse, rebuildDerived, dependentsObserved, rollUnconfirmed, waitForSlot),
   when(hasPatience, derivedObserved, dependentsObserved, waitForReaders),
-  revokeOrphan,
+  when(needsRoom, revokeOrphan),
 ]);
 
 function isEnabled({ latest }: Situation): boolean {
@@ -55,11 +57,6 @@ function mayBeInUse(situation: Situation): boolean {
   return !latest.first && takesTurns && !isPressing(situation);
 }
 
-function rollUnconfirmed({ seen: { dependents } }: Situation): Action | undefined {
-  const { unconfirmed = [] } = dependents ?? {};
-  return unconfirmed.length > 0 ? { kind: "roll", groups: unconfirmed } : undefined;
-}
-
 function waitForSlot({ seen, latest, rules }: Situation): Action | undefined {
   const until = latest.createdAt + (latest.record.restores === undefined ? rules.overlap : 0);
   return seen.now < until ? { kind: "wait", until, reason: "slot" } : undefined;
@@ -90,10 +87,7 @@ function waitForReaders({ seen, latest }: Situation): Action | undefined {
  * What earlier mintings left behind counts towards the provider's limit. On a version that somebody else stored, an
  * orphan may well be what keyturn published before and the dependents still run on.
  */
-function revokeOrphan({ seen, latest, rules }: Situation): Action | undefined {
-  const [orphan] = seen.provider?.orphans ?? [];
-  if (latest.lineage === "foreign" && !latest.first) return undefined;
-  return rules.rotator.origin === "minted" && rules.retire && orphan !== undefined
-    ? { kind: "revoke", credentialId: orphan }
-    : undefined;
+function needsRoom({ latest, rules }: Situation): boolean {
+  const mayBeRead = latest.lineage === "foreign" && !latest.first;
+  return rules.rotator.origin === "minted" && rules.retire && !mayBeRead;
 }

@@ -1,6 +1,7 @@
-import { type Action, doesNotFit, pause, stop } from "../model/action.ts";
+import { type Action, pause, stop } from "../model/action.ts";
 import { standsAgainstCandidate } from "./before-candidate.ts";
 import { firstOf, type Situation, when } from "./chain.ts";
+import { doesNotFitTemplate } from "./foreign-version.ts";
 import { candidateAnswered, providerObserved } from "./observed.ts";
 import { isCandidate } from "./stand-down.ts";
 
@@ -32,10 +33,6 @@ function disabledWithoutCredential({ latest, rules }: Situation): Action | undef
     `the latest version of ${rules.key} is disabled, and its tags do not tell whose credential it holds; ` +
       "enable it until keyturn has replaced it",
   );
-}
-
-function doesNotFitTemplate({ latest, rules }: Situation): Action | undefined {
-  return latest.credentialId === undefined ? doesNotFit(rules) : undefined;
 }
 
 function targetMissing({ seen, rules }: Situation): Action | undefined {
@@ -76,7 +73,7 @@ function makeCandidate(situation: Situation): Action {
 }
 
 function isRejectedTooOften({ seen: { pending } }: Situation): boolean {
-  return pending.kind === "parked" && pending.refusals >= mostRejections;
+  return pending.kind === "parked" && pending.rejections >= mostRejections;
 }
 
 function publishCandidate({ seen, latest }: Situation): Action | undefined {

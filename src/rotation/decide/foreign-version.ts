@@ -1,6 +1,7 @@
 import { type Action, doesNotFit, pause, stop } from "../model/action.ts";
 import type { Observation, ProviderFacts, ReadableLatest, VersionFacts } from "../model/observation.ts";
 import { firstOf, type Situation, when } from "./chain.ts";
+import { rollOthers, rollUnconfirmed } from "./dependents.ts";
 import { oddDerived, rebuildDerived } from "./derived.ts";
 import { dependentsObserved, latestAnswered, providerObserved } from "./observed.ts";
 import { isChangedInPlace, isKnown, isNamed, whichOne } from "./own-credentials.ts";
@@ -30,7 +31,7 @@ export const followForeignVersion = firstOf([
   settleCandidate,
   rebuildDerived,
   dependentsObserved,
-  rollGating,
+  rollUnconfirmed,
   oddDerived,
   when(({ seen }) => seen.overtaken !== undefined, retireOvertaken),
   rollOthers,
@@ -43,7 +44,8 @@ export function isUnfinished({ overtaken, replaced, pending }: Observation, late
   return overtaken !== undefined || (replaced !== undefined && pending.kind === "parked");
 }
 
-function doesNotFitTemplate({ latest, rules }: Situation): Action | undefined {
+/** Its text is not what the policy's template makes. */
+export function doesNotFitTemplate({ latest, rules }: Situation): Action | undefined {
   return latest.credentialId === undefined ? doesNotFit(rules) : undefined;
 }
 
@@ -79,11 +81,6 @@ function settleCandidate({ seen, latest }: Situation): Action | undefined {
     : undefined;
 }
 
-function rollGating({ seen: { dependents } }: Situation): Action | undefined {
-  const { unconfirmed = [] } = dependents ?? {};
-  return unconfirmed.length > 0 ? { kind: "roll", groups: unconfirmed } : undefined;
-}
-
 function waitForOverlap({ seen, latest, rules }: Situation): Action | undefined {
   const until = latest.createdAt + rules.overlap;
   return seen.now < until ? { kind: "wait", until, reason: "overlap" } : undefined;
@@ -109,10 +106,4 @@ function retireOld(oldOf: (situation: Situation) => Old): (situation: Situation)
 
 function disableOvertaken({ seen: { overtaken } }: Situation): Action | undefined {
   return overtaken?.enabled ? { kind: "disable", version: overtaken.version } : undefined;
-}
-
-/** They gate nothing, and come last. */
-function rollOthers({ seen: { dependents } }: Situation): Action | undefined {
-  const { others = [] } = dependents ?? {};
-  return others.length > 0 ? { kind: "roll", groups: others } : undefined;
 }

@@ -1,4 +1,5 @@
 import { type Action, type SecretRules, stop } from "../model/action.ts";
+import type { Situation } from "./chain.ts";
 
 /** Whether its credentials have ids that only the provider gives: one without is alive, and cannot be named. */
 export function isNamed({ rotator }: SecretRules): boolean {
@@ -26,4 +27,10 @@ export function whichOne({ key }: SecretRules): Action {
     `the old credential of ${key} is still accepted, and the provider does not tell which of its credentials it is; ` +
       `remove it there by hand, or name it: keyturn resolve ${key} --revoke ID`,
   );
+}
+
+/** What our own minting left behind: nobody knows its value. */
+export function revokeOrphan({ seen: { provider } }: Situation): Action | undefined {
+  const [orphan] = provider?.orphans ?? [];
+  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
 }

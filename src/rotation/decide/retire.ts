@@ -2,14 +2,15 @@ import type { Timestamp } from "../../clock.ts";
 import type { Action } from "../model/action.ts";
 import { isLeaked } from "../model/predicates.ts";
 import { firstOf, type Situation, when } from "./chain.ts";
+import { rollOthers, rollUnconfirmed } from "./dependents.ts";
 import { replacedAnswered } from "./observed.ts";
-import { hasTwo, isKnown, isNamed, whichOne } from "./own-credentials.ts";
+import { hasTwo, isKnown, isNamed, revokeOrphan, whichOne } from "./own-credentials.ts";
 
 /**
  * Once the rotation is closed nobody observes it any more. Who gates nothing is brought along before, but not waited for
  * for long; who could not follow a leak in time is not forgotten.
  */
-const close = firstOf([rollUnconfirmed, rollOthers, () => ({ kind: "close" })]);
+const close = firstOf([rollUnconfirmed, when(isPatient, rollOthers), () => ({ kind: "close" })]);
 
 /** Only a slot whose present value is the replaced one, and not the one in use, is ever revoked. */
 export const retire = firstOf([
@@ -26,11 +27,6 @@ export const retire = firstOf([
 /** Nobody needs an overlap with a leaked value, or with one that was taken back. */
 export function overlapEnd({ latest, rules }: Situation): Timestamp {
   return isLeaked(latest) || latest.record.restores !== undefined ? 0 : latest.createdAt + rules.overlap;
-}
-
-function revokeOrphan({ seen: { provider } }: Situation): Action | undefined {
-  const [orphan] = provider?.orphans ?? [];
-  return orphan === undefined ? undefined : { kind: "revoke", credentialId: orphan };
 }
 
 /** The provider accepts it, and does not tell under which id. */
@@ -60,14 +56,7 @@ function revokeReplaced({ seen: { replaced, provider } }: Situation): Action | u
     : undefined;
 }
 
-function rollUnconfirmed({ seen: { dependents } }: Situation): Action | undefined {
-  const { unconfirmed = [] } = dependents ?? {};
-  return unconfirmed.length > 0 ? { kind: "roll", groups: unconfirmed } : undefined;
-}
-
-function rollOthers(situation: Situation): Action | undefined {
+function isPatient(situation: Situation): boolean {
   const { seen, latest, rules } = situation;
-  const { others = [] } = seen.dependents ?? {};
-  const patience = Math.max(overlapEnd(situation), latest.createdAt) + rules.deadline;
-  return others.length > 0 && seen.now < patience ? { kind: "roll", groups: others } : undefined;
+  return seen.now < Math.max(overlapEnd(situation), latest.createdAt) + rules.deadline;
 }

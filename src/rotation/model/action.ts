@@ -4,7 +4,7 @@ import type { SecretPolicy } from "../../policy/policy.ts";
 import type { Mode } from "../record/tags.ts";
 import type { Observation } from "./observation.ts";
 
-/** One step, what still has to be looked at, when to look again, or who has to decide. */
+/** One step, what still has to be observed, when to observe again, or who has to decide. */
 export type Action =
   | { readonly kind: "observe"; readonly what: "provider" | "derived" | "dependents" }
   | { readonly kind: "write-intent"; readonly mode: Mode }
@@ -75,7 +75,7 @@ export function stop(code: FaultCode, question: string): Action {
   return { kind: "stop", code, question };
 }
 
-/** The actions that change something. The others tell the job when to look again. */
+/** The actions that change something. The others say when to observe again. */
 export type Act = Exclude<Action, { kind: "observe" | "roll" | "wait" | "idle" | "stop" }>;
 
 /** What a decision says when there is nothing to do now. */

@@ -6,7 +6,7 @@ import type { VersionRecord } from "../record/tags.ts";
 
 /**
  * What can be observed of one secret's rotation: facts, never values. `latest` and `pending` come from Key Vault and
- * are always there; `provider`, `derived` and `dependents` are looked at only when the decision needs them.
+ * are always there; `provider`, `derived` and `dependents` are observed only when the decision needs them.
  */
 export interface Observation {
   readonly now: Timestamp;
@@ -22,7 +22,7 @@ export interface Observation {
   readonly overtaken?: VersionFacts | undefined;
   readonly pending: Pending;
   readonly provider: ProviderFacts | undefined;
-  /** What is derived from this secret, parents before what is derived from them. Nothing to look at where there is none. */
+  /** What is derived from this secret, parents before what is derived from them. Empty where there is none. */
   readonly derived: readonly DerivedFacts[] | undefined;
   readonly dependents: DependentFacts | undefined;
 }
@@ -73,8 +73,8 @@ export type Pending =
       readonly credentialId: string | undefined;
       readonly equalsLatest: boolean;
       readonly createdAt: Timestamp;
-      /** How often it was refused when it was tried. */
-      readonly refusals: number;
+      /** How often the provider rejected it when it was tried. */
+      readonly rejections: number;
     };
 
 /** Which of the values we know the provider accepts now. */

@@ -6,7 +6,7 @@ import type { SecretValue } from "../../secret-value.ts";
 import { readRecord } from "../record/tags.ts";
 import type { DerivedFacts, Observation } from "./observation.ts";
 
-/** A version whose value we hold while this look lasts. */
+/** A version whose value was read, kept in memory for one run. */
 export interface ReadVersion {
   /** Without a value where the version is disabled and only its tags are known. */
   readonly stored: SecretVersion & { readonly value?: SecretValue };
@@ -14,7 +14,7 @@ export interface ReadVersion {
   readonly credential: Credential | undefined;
 }
 
-/** A derived secret as it stands, held while a look lasts. */
+/** A derived secret as it was read, kept in memory for one run. */
 export interface DerivedSecret {
   readonly policy: DerivedPolicy;
   readonly state: DerivedFacts["state"];
@@ -29,7 +29,7 @@ export interface Snapshot {
   readonly pending: ReadVersion | undefined;
   readonly replaced: ReadVersion | undefined;
   readonly overtaken?: ReadVersion | undefined;
-  /** As far as they were looked at. */
+  /** As far as they were observed. */
   readonly derived: readonly DerivedSecret[];
 }
 

@@ -3,7 +3,7 @@ import type { SecretPolicy } from "../../policy/policy.ts";
 import { type Snapshot, published } from "../model/snapshot.ts";
 import type { RotationPorts } from "../ports.ts";
 
-/** Looks which dependents are confirmed on the latest version, and those of the secrets derived from it on theirs. */
+/** Which dependents are confirmed on the latest version, and those of the secrets derived from it on theirs. */
 export async function observeDependents(
   secret: SecretPolicy,
   observed: Snapshot,

@@ -10,7 +10,7 @@ import { readable } from "../record/newest.ts";
 import { rotationId } from "../record/rotation-id.ts";
 import { readRecord } from "../record/tags.ts";
 
-/** Looks at everything that is derived from this secret. */
+/** Reads everything that is derived from this secret. */
 export async function observeDerived(
   secret: SecretPolicy,
   observed: Snapshot,

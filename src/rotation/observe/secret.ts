@@ -11,7 +11,7 @@ import { readRecord } from "../record/tags.ts";
 import { claimedId, readVersion, versionFacts } from "./credential.ts";
 import { factsOf, type History, observeHistory } from "./history.ts";
 
-/** Looks at Key Vault: the latest version, the one it replaced, the candidate. */
+/** Reads from Key Vault: the latest version, the one it replaced, the candidate. */
 export async function observeSecret(
   secret: SecretPolicy,
   request: Request | undefined,
@@ -89,7 +89,7 @@ function pendingFacts(pending: ReadVersion | undefined, latest: ReadVersion | un
     version: pending.stored.version,
     createdAt: pending.stored.createdAt,
     rotation: record.rotation,
-    refusals: record.hold?.failures ?? 0,
+    rejections: record.hold?.failures ?? 0,
     credentialId: pending.credential?.id,
     equalsLatest: isSame(latest, pending),
   };

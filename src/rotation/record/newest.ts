@@ -1,7 +1,7 @@
 import type { KeyVault, SecretVersion, StoredSecret } from "../../azure/key-vault.ts";
 import { isFault } from "../../errors.ts";
 
-/** A disabled latest is a fact to decide on, not a failure to look. */
+/** A disabled latest is a fact to decide on, not a failure to read. */
 export async function readable(
   read: Promise<StoredSecret | undefined>,
 ): Promise<{ stored: StoredSecret | undefined; disabled: boolean }> {

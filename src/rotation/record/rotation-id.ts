@@ -4,7 +4,7 @@ const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**
  * Names the replacement of one version of one secret: `r-` and the first 26 characters of
- * base32(sha256(vault id/name/version)). Everybody who looks at the same version computes the same id.
+ * base32(sha256(vault id/name/version)). Everybody who reads the same version computes the same id.
  */
 export function rotationId(vaultId: string, name: string, version: string): string {
   const digest = createHash("sha256")

@@ -37,13 +37,13 @@ interface Intent {
   readonly at: Timestamp;
 }
 
-/** What keeps a secret from being rotated by itself, and what has been counted. */
+/** What keeps a secret from being rotated automatically, and what has been counted. */
 export interface Hold {
   /** Automatic triggers wait until then; a person may override. */
   readonly notBefore?: Timestamp;
   /** Why it was given up: only `keyturn resolve` goes on. */
   readonly quarantined?: string;
-  /** How often a step of this rotation (on latest), or this candidate (on the parked copy), was refused. */
+  /** How often a step of this rotation (on latest), or this candidate (on the parked copy), has failed. */
   readonly failures?: number;
   /** The rotation that made this version was asked for because of a leak: the old credential goes as soon as it can. */
   readonly leaked?: boolean;

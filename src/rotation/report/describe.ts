@@ -14,7 +14,7 @@ const descriptions: { readonly [K in Action["kind"]]: (action: Of<K>) => Descrip
   publish: () => ["published", "candidate proven and published as the latest version"],
   "reopen-pending": () => [
     "reopened",
-    "the provider refuses the latest version; reading the candidate again",
+    "the provider rejects the latest version; reading the candidate again",
   ],
   repair: () => ["repaired", "provider set to the published value again"],
   "settle-pending": () => ["proven", "published version proven; parked copy disabled"],
@@ -70,7 +70,8 @@ export function describeAction<K extends Action["kind"]>(action: Of<K>): Describ
 }
 
 function idleText({ reason, until, by }: Of<"idle">): string {
-  if (reason === "not-before") return `held after a roll-back; automatic rotation waits until ${iso(until)}`;
+  if (reason === "not-before")
+    return `on hold after a roll-back; automatic rotation waits until ${iso(until)}`;
   if (reason === "superseded")
     return `a newer version is there already, ${by ? `by rotation ${by}` : "stored by somebody else"}; nothing to do`;
   if (reason === "not-asked") return "nothing to do; what is due waits for its own event, or the sweep";

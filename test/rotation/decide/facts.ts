@@ -42,7 +42,7 @@ export const parked = {
   credentialId: "orders_b",
   equalsLatest: false,
   createdAt: now - hour,
-  refusals: 0,
+  rejections: 0,
 } as const;
 export const published = latest({
   lineage: "ours",

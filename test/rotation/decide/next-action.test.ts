@@ -581,8 +581,8 @@ describe("a rotation that went wrong", () => {
       latest: latest({ record: { intent } }),
       provider: { ...works, pending: "accepted" },
     });
-    expect(nextAction({ ...ready, pending: { ...parked, refusals: 2 } }, dual).kind).toBe("publish");
-    expect(nextAction({ ...ready, pending: { ...parked, refusals: 3 } }, dual).kind).toBe("park");
+    expect(nextAction({ ...ready, pending: { ...parked, rejections: 2 } }, dual).kind).toBe("publish");
+    expect(nextAction({ ...ready, pending: { ...parked, rejections: 3 } }, dual).kind).toBe("park");
   });
 });
 
