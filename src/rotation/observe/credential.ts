@@ -13,14 +13,14 @@ export function readVersion(secret: SecretPolicy, stored: StoredSecret | undefin
   return { stored, credential: parsed && { ...parsed, id } };
 }
 
-export function versionFacts(version: SecretVersion, held: ReadVersion | undefined): VersionFacts {
+export function versionFacts(version: SecretVersion, read: ReadVersion | undefined): VersionFacts {
   return {
     version: version.version,
     enabled: version.enabled,
     createdAt: version.createdAt,
     expiresAt: version.expiresAt,
     record: readRecord(version.tags),
-    credentialId: held?.credential?.id,
+    credentialId: read?.credential?.id,
   };
 }
 

@@ -11,7 +11,7 @@ import { readVersion, versionFacts } from "./credential.ts";
 /** An older version that matters still, and its value as long as that can be read. */
 export interface Earlier {
   readonly version: SecretVersion;
-  readonly held: ReadVersion | undefined;
+  readonly read: ReadVersion | undefined;
 }
 
 /** What came before latest. */
@@ -33,18 +33,18 @@ export interface Present {
 /** Whose version is latest, and which older ones a rotation has not done with. */
 export async function observeHistory(present: Present, signal: AbortSignal): Promise<History> {
   const { lineage, between = [], from, ours } = await origin(present, signal);
-  const read = async (version: SecretVersion | undefined): Promise<Earlier | undefined> => {
+  const readEarlier = async (version: SecretVersion | undefined): Promise<Earlier | undefined> => {
     if (!version) return undefined;
-    if (!version.enabled || isClosed(present, lineage)) return { version, held: undefined };
+    if (!version.enabled || isClosed(present, lineage)) return { version, read: undefined };
     // Somebody may have disabled it since the versions were listed; that tells the same as the list would.
     const { stored } = await readable(present.vault.get(present.secret.name, version.version, signal));
-    return { version, held: readVersion(present.secret, stored) };
+    return { version, read: readVersion(present.secret, stored) };
   };
   return {
     lineage,
     between: between.map(({ version }) => version),
-    replaced: await read(from),
-    overtaken: await read(ours),
+    replaced: await readEarlier(from),
+    overtaken: await readEarlier(ours),
   };
 }
 
@@ -87,5 +87,5 @@ function isClosed({ latest }: Present, lineage: History["lineage"]): boolean {
 }
 
 export function factsOf(earlier: Earlier | undefined): VersionFacts | undefined {
-  return earlier && versionFacts(earlier.version, earlier.held);
+  return earlier && versionFacts(earlier.version, earlier.read);
 }

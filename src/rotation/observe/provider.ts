@@ -36,27 +36,27 @@ export async function observeProvider(
 }
 
 /** A value that we chose and no provider has heard of yet: if its text does not tell the slot, only our record does. */
-function slotOfChosen({ rotator }: SecretPolicy, held: ReadVersion | undefined): string | undefined {
-  if (rotator.origin !== "chosen" || !held || held.credential?.id) return undefined;
-  const recorded = readRecord(held.stored.tags).credential;
+function slotOfChosen({ rotator }: SecretPolicy, read: ReadVersion | undefined): string | undefined {
+  if (rotator.origin !== "chosen" || !read || read.credential?.id) return undefined;
+  const recorded = readRecord(read.stored.tags).credential;
   return rotator.slots.find((slot) => slot === recorded);
 }
 
 /** What the texts did not tell, the provider has: a bare key does not say which of the two it is. */
 function withIds(observed: Snapshot, idOf: (place: Place) => string | undefined): Snapshot {
   const identified = (place: Place) => {
-    const held = observed[place];
+    const read = observed[place];
     // The provider knows better than a tag, which may have been copied from another version.
-    const id = idOf(place) || held?.credential?.id;
-    return held?.credential && id ? { ...held, credential: { ...held.credential, id } } : held;
+    const id = idOf(place) || read?.credential?.id;
+    return read?.credential && id ? { ...read, credential: { ...read.credential, id } } : read;
   };
-  const held = {
+  const read = {
     latest: identified("latest"),
     pending: identified("pending"),
     replaced: identified("replaced"),
     overtaken: identified("overtaken"),
   };
-  const credentialId = (place: Place) => ({ credentialId: held[place]?.credential?.id });
+  const credentialId = (place: Place) => ({ credentialId: read[place]?.credential?.id });
   const { latest, pending, replaced, overtaken } = observed.facts;
   const facts: Observation = {
     ...observed.facts,
@@ -65,7 +65,7 @@ function withIds(observed: Snapshot, idOf: (place: Place) => string | undefined)
     replaced: replaced && { ...replaced, ...credentialId("replaced") },
     overtaken: overtaken && { ...overtaken, ...credentialId("overtaken") },
   };
-  return { ...observed, ...held, facts };
+  return { ...observed, ...read, facts };
 }
 
 const places = ["latest", "pending", "replaced", "overtaken"] as const;

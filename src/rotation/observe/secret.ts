@@ -23,25 +23,25 @@ export async function observeSecret(
   const pending = await readable(vault.latest(pendingName(secret.name), signal));
   const versions = latest.stored || latest.disabled ? await vault.versions(secret.name, signal) : [];
   const shown = latest.disabled ? leakedLatest(versions, request) : undefined;
-  const held = {
+  const read = {
     latest: latest.stored
       ? readVersion(secret, latest.stored)
       : shown && { stored: shown, credential: undefined },
     pending: readVersion(secret, pending.stored),
   };
-  const past = await observeHistory({ secret, vault, versions, ...held }, signal);
+  const past = await observeHistory({ secret, vault, versions, ...read }, signal);
   return {
-    ...held,
-    replaced: past.replaced?.held,
-    overtaken: past.overtaken?.held,
+    ...read,
+    replaced: past.replaced?.read,
+    overtaken: past.overtaken?.read,
     derived: [],
     facts: {
       now: ports.clock.now(),
       request,
-      latest: latestFacts(secret, held.latest, latest.disabled, past, versions),
+      latest: latestFacts(secret, read.latest, latest.disabled, past, versions),
       replaced: factsOf(past.replaced),
       overtaken: factsOf(past.overtaken),
-      pending: pendingFacts(held.pending, held.latest),
+      pending: pendingFacts(read.pending, read.latest),
       provider: undefined,
       derived: secret.derived.length === 0 ? [] : undefined,
       dependents: undefined,
@@ -61,13 +61,13 @@ function leakedLatest(
 
 function latestFacts(
   secret: SecretPolicy,
-  held: ReadVersion | undefined,
+  read: ReadVersion | undefined,
   disabled: boolean,
   { lineage, between }: Pick<History, "lineage" | "between">,
   versions: readonly SecretVersion[],
 ): Latest {
-  if (!held) return { kind: disabled ? "disabled" : "missing" };
-  const { stored } = held;
+  if (!read) return { kind: disabled ? "disabled" : "missing" };
+  const { stored } = read;
   return {
     kind: "readable",
     lineage,
@@ -76,7 +76,7 @@ function latestFacts(
     otherTags: Object.keys(stored.tags).filter((name) => !name.startsWith("keyturn-")).length,
     rotation: rotationId(secret.vault.id, secret.name, stored.version),
     restored: restoredBy(stored, versions),
-    ...versionFacts(stored, held),
+    ...versionFacts(stored, read),
     ...(stored.enabled ? {} : { credentialId: claimedId(secret, stored) }),
   };
 }
