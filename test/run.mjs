@@ -29,6 +29,7 @@ const commands = {
   format: [["biome", "format", "--write", "."]],
   build: [["rolldown", "--config", "deploy/rolldown.config.mjs"]],
   demo: [["node", "test/demo/main.ts"]],
+  docs: [["node", "test/docs/main.ts"]],
   azure: [["node", "test/local-azure/main.ts"]],
   bench: [["node", "test/bench/main.ts"]],
   keyturn: [["node", "src/main.ts"]],

@@ -69,19 +69,27 @@ export const Defaults = section({
   attempts: lifetime.attempts.default(8),
   contentType: lifetime.contentType.optional(),
   retire: lifetime.retire.default(true),
-}).prefault({});
+})
+  .prefault({})
+  .describe("What holds for every secret that does not say otherwise.");
 export type Defaults = z.infer<typeof Defaults>;
 
 const Rollout = section({
-  maxUnavailable: count(1, 100).default(1).describe("Groups restarted at a time."),
-  canary: z.boolean("expected true or false").optional().describe("One group goes first."),
+  maxUnavailable: count(1, 100)
+    .default(1)
+    .describe("Groups restarted at a time; more than 1 is not supported yet."),
+  canary: z.boolean("expected true or false").optional().describe("One group goes first: not supported yet."),
   settle: Duration.prefault("60s").describe("A restarted group must stay healthy this long."),
   deadline: PositiveDuration.prefault("10m").describe("Until when a restarted group must be healthy."),
   coalesce: Duration.prefault("60s").describe("Rotations this close together share a restart."),
-  skew: Duration.prefault("60s").describe("Clocks may differ by this much."),
+  skew: Duration.prefault("60s").describe(
+    "Clocks of Key Vault and ACI may differ by this much; no restart before publish plus skew.",
+  ),
   perGroupPerHour: count(1, 1000).optional().describe("Restarts of one group per hour: not supported yet."),
   perHour: count(1, 10_000).optional().describe("Restarts of all groups per hour: not supported yet."),
-}).prefault({});
+})
+  .prefault({})
+  .describe("How readers are restarted.");
 
 const time = 'expected a time of day in quotes, such as "22:00"';
 const TimeOfDay = z.string(time).regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, time);
@@ -90,12 +98,16 @@ const day = z.enum(
   "expected mon, tue, wed, thu, fri, sat or sun",
 );
 const Window = section({
-  days: z.array(day, "expected a list of days").min(1, "expected at least one day"),
-  from: TimeOfDay,
-  to: TimeOfDay,
+  days: z
+    .array(day, "expected a list of days")
+    .min(1, "expected at least one day")
+    .describe("mon, tue, ..., on which it begins."),
+  from: TimeOfDay.describe('When it begins, such as "22:00".'),
+  to: TimeOfDay.describe("When it ends; the next day if that is earlier."),
   zone: z
     .string("expected a time zone")
-    .refine(isTimeZone, "expected a time zone such as Europe/Berlin or UTC"),
+    .refine(isTimeZone, "expected a time zone such as Europe/Berlin or UTC")
+    .describe("Whose clock that is, such as Europe/Berlin."),
 }).refine(({ from, to }) => from !== to, {
   error: "expected a window whose from and to differ; leave it out to allow any time",
   ...whenRead,
@@ -112,21 +124,27 @@ const Sweep = section({
   ),
 })
   .refine(({ every, deep }) => every <= deep, { error: "expected every to be at most deep", ...whenRead })
-  .prefault({});
+  .prefault({})
+  .describe("The safety net under the events.");
 
 const Worker = section({
   lock: PositiveDuration.prefault("30s").describe("A job whose worker is silent this long is taken over."),
   stalledCheck: PositiveDuration.prefault("5s").describe("How often keyturn checks for such jobs."),
   concurrency: count(1, 100).default(5).describe("Jobs at a time in each stage."),
   drain: Duration.prefault("25s").describe("Time to finish running jobs at shutdown."),
-}).prefault({});
+})
+  .prefault({})
+  .describe("How the worker works through its queue.");
 
 const strategies = ["restart", "stop-start", "signal", "notify"] as const;
-const strategy = z.enum(strategies, `expected ${strategies.join(", ")}`).default("restart");
+const strategy = z
+  .enum(strategies, `expected ${strategies.join(", ")}`)
+  .default("restart")
+  .describe("How it gets the new value; only restart is supported yet.");
 const gate = z.boolean("expected true or false").optional().describe("Whether it holds up the retirement.");
 
 const NamedGroup = section({
-  group: GroupId,
+  group: GroupId.describe("Resource id of a container group in one of the scopes."),
   strategy,
   after: z
     .array(text(512), "expected a list of groups")
@@ -136,13 +154,17 @@ const NamedGroup = section({
   probe: section({
     url: z.url({ protocol: /^https$/, error: "expected an https:// address" }),
     expect: count(100, 599).default(200),
-  }).optional(),
+  })
+    .optional()
+    .describe("An address that says whether it is healthy: not supported yet."),
 });
 
 /** Azure's own rule for tag names: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
 const tagName = "expected a tag name of 1 to 512 characters without < > % & \\ ? /";
 const DiscoveredGroups = section({
-  discover: section({ tag: z.string(tagName).regex(/^[^<>%&\\?/]{1,512}$/, tagName) }),
+  discover: section({ tag: z.string(tagName).regex(/^[^<>%&\\?/]{1,512}$/, tagName) }).describe(
+    "The tag of container groups in the scopes that lists the secrets they read.",
+  ),
   strategy,
   gate,
 });
@@ -167,7 +189,8 @@ export const SecretEntry = section({
     .refine(
       (name) => !/--pending$/i.test(name),
       "expected a name that does not end in --pending: candidates are kept there",
-    ),
+    )
+    .describe("Of the secret; at most 118 characters."),
   rotator: text(64).optional().describe("The rotator that makes its credentials."),
   from: z
     .string(parentName)
@@ -189,7 +212,10 @@ export const SecretEntry = section({
   attempts: lifetime.attempts.optional(),
   contentType: lifetime.contentType.optional(),
   retire: lifetime.retire.optional(),
-  dependents: z.array(Dependent, "expected a list of dependents").default([]),
+  dependents: z
+    .array(Dependent, "expected a list of dependents")
+    .default([])
+    .describe("Who reads it: groups by id, or discovered by a tag."),
 }).meta({ anyOf: [{ required: ["rotator"] }, { required: ["from"] }] });
 export type SecretEntry = z.infer<typeof SecretEntry>;
 
@@ -197,9 +223,17 @@ const clouds = ["public", "usgovernment", "china", "custom"] as const;
 
 /** The policy file as its author writes it. */
 export const PolicyFile = section({
-  version: z.literal(1, "expected 1: the only version of the format so far"),
-  cloud: z.enum(clouds, `expected ${clouds.join(", ")}`).default("public"),
-  vaults: z.array(Vault, "expected a list of vaults").min(1, "expected at least one vault"),
+  version: z
+    .literal(1, "expected 1: the only version of the format so far")
+    .describe("Of the file's format."),
+  cloud: z
+    .enum(clouds, `expected ${clouds.join(", ")}`)
+    .default("public")
+    .describe("Where Azure is; custom: endpoints from the environment."),
+  vaults: z
+    .array(Vault, "expected a list of vaults")
+    .min(1, "expected at least one vault")
+    .describe("Vaults whose secrets are rotated."),
   scopes: z
     .array(Scope, "expected a list of resource ids")
     .default([])
@@ -207,10 +241,16 @@ export const PolicyFile = section({
   self: GroupId.optional().describe("Keyturn's own container group: never a dependent."),
   defaults: Defaults,
   rollout: Rollout,
-  windows: z.array(Window, "expected a list of windows").default([]),
+  windows: z
+    .array(Window, "expected a list of windows")
+    .default([])
+    .describe("When readers may be restarted: not supported yet."),
   sweep: Sweep,
   worker: Worker,
-  secrets: z.array(SecretEntry, "expected a list of secrets").min(1, "expected at least one secret"),
+  secrets: z
+    .array(SecretEntry, "expected a list of secrets")
+    .min(1, "expected at least one secret")
+    .describe("What is rotated."),
 });
 export type PolicyFile = z.infer<typeof PolicyFile>;
 

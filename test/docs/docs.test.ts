@@ -1,0 +1,134 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { loadPolicy } from "../../src/policy/load.ts";
+import { rotators } from "../../src/rotators/index.ts";
+import { allPages, anchorsOf, blocksOf, linksOf, root } from "./pages.ts";
+import { withTables } from "./policy-tables.ts";
+
+const pages = allPages();
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+
+test("every link leads to a file that is there, and to a heading in it", () => {
+  const broken = pages.flatMap((page) =>
+    linksOf(page)
+      .filter((link) => {
+        const [path = "", anchor] = link.split("#");
+        if (!existsSync(join(root, path))) return true;
+        return anchor !== undefined && !anchorsOf(read(path)).has(anchor);
+      })
+      .map((link) => `${page.file} -> ${link}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every page of docs can be reached from the README", () => {
+  const seen = new Set<string>();
+  const visit = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const page = pages.find((each) => each.file === file);
+    for (const link of page ? linksOf(page) : []) visit(link.split("#")[0] ?? "");
+  };
+  visit("README.md");
+  expect(pages.map(({ file }) => file).filter((file) => !seen.has(file))).toEqual([]);
+});
+
+test("the README is read in three minutes: at most 130 lines", () => {
+  expect(read("README.md").split("\n").length).toBeLessThanOrEqual(130);
+});
+
+test("the tables of settings are those of the schema; `npm run docs` writes them", () => {
+  const page = read("docs/policy.md");
+  expect(withTables(page)).toBe(page);
+  // A setting without a description tells its reader nothing.
+  expect(page.match(/^\| `\w+` \|.*\|  \|$/gm)).toBeNull();
+});
+
+test("every whole policy that is shown passes the check", () => {
+  const policies = pages.flatMap((page) =>
+    blocksOf(page)
+      .filter(({ info, text }) => info === "yaml" && text.startsWith("version: 1"))
+      .map(({ text }) => ({ file: page.file, text })),
+  );
+  expect(policies.map(({ file }) => file)).toContain("README.md");
+  for (const { file, text } of policies) expect(loadPolicy(text, { file, rotators }).secrets).toHaveLength(1);
+});
+
+describe("every command that is shown", () => {
+  const scripts = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(read("package.json"))).scripts;
+
+  /** Where each script is run, or why no test runs it. */
+  const runBy: Readonly<Record<string, string | { readonly notRun: string }>> = {
+    test: ".ci/run",
+    demo: ".ci/run",
+    lint: "test/run.mjs",
+    types: "test/run.mjs",
+    format: "test/run.mjs",
+    check: "test/run.mjs",
+    keyturn: "test/flow/command.ts",
+    azure: "test/local-azure/main.flow.test.ts",
+    docs: "test/docs/docs.test.ts",
+    "test:unit": "test/run.mjs",
+    "test:changed": "test/run.mjs",
+    "test:watch": { notRun: "it ends only when somebody stops it" },
+    dev: { notRun: "it ends only when somebody stops it" },
+    "test:matrix": { notRun: "ten minutes; npm test runs a share of it" },
+    "test:mutants": { notRun: "two minutes; npm test checks that each patch applies" },
+  };
+
+  const shown = new Set(
+    pages.flatMap(({ text }) =>
+      [...text.matchAll(/\bnpm (?:run ([a-z][a-z:]*)|(test))\b/g)].map(
+        ([, name, test]) => name ?? test ?? "",
+      ),
+    ),
+  );
+
+  test("with npm is a script, and run by a test or named here with the reason", () => {
+    const wrong = [...shown].filter((name) => {
+      const where = runBy[name];
+      if (!(name in scripts) || where === undefined) return true;
+      return typeof where === "string" && !existsSync(join(root, where));
+    });
+    expect(wrong).toEqual([]);
+    for (const [name, where] of Object.entries(runBy))
+      if (where === ".ci/run")
+        expect(read(".ci/run")).toContain(name === "test" ? "npm test" : `npm run ${name}`);
+  });
+
+  test("of keyturn is one that it has, and a test of the command line runs it", () => {
+    const tests = globSync(["test/cli/*.test.ts", "test/flow/*.ts", "test/support/world.ts"], { cwd: root })
+      .map(read)
+      .join("\n");
+    const program = read("src/cli/program.ts");
+    const names = new Set(
+      pages.flatMap(({ text }) =>
+        [...text.matchAll(/`(?:keyturn|npm run keyturn --) ([a-z][a-z-]*)\b/g)].map(([, name = ""]) => name),
+      ),
+    );
+    expect(names.size).toBeGreaterThan(5);
+    const unknown = [...names].filter((name) => !new RegExp(`command\\("${name}[" ]`).test(program));
+    expect(unknown).toEqual([]);
+    const untested = [...names].filter((name) => !tests.includes(`"${name}"`));
+    expect(untested).toEqual([]);
+  });
+
+  test("in a block for the shell is a script, or the block says why it is not run here", () => {
+    const wrong = pages.flatMap((page) =>
+      blocksOf(page)
+        .filter(({ info }) => info === "sh")
+        .flatMap(({ text }) => text.trim().split("\n"))
+        .filter((line) => !/^npm (run|test)\b/.test(line.trim()))
+        .map((line) => `${page.file}: ${line}`),
+    );
+    expect(wrong).toEqual([]);
+    const reasons = pages.flatMap((page) =>
+      blocksOf(page).filter(({ info }) => info.startsWith("sh ") && !/^sh not-run: \S+ \S+/.test(info)),
+    );
+    expect(reasons).toEqual([]);
+  });
+});
