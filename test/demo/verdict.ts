@@ -33,7 +33,7 @@ export async function judge(evidence: Evidence): Promise<Check[]> {
     ...evidence.groups.map((name) => restarted(evidence, name, now)),
     queries(evidence),
     await logIn(now?.value ?? "", true, "the new credential logs in"),
-    await logIn(before.connectionString, false, `the old role '${before.role}' is refused at log-in`),
+    await logIn(before.connectionString, false, `the old role '${before.role}' is rejected at log-in`),
     { what: "the old version is disabled", ok: old?.enabled === false, detail: before.version },
     oneTrace(evidence.spans),
   ];
@@ -89,8 +89,8 @@ async function logIn(connectionString: string, wanted: boolean, what: string): P
     await client.connect();
     return { what, ok: wanted, detail: "accepted" };
   } catch (error) {
-    const refused = error instanceof Error && "code" in error && String(error.code).startsWith("28");
-    return { what, ok: !wanted && refused, detail: refused ? "refused" : "the server did not answer" };
+    const rejected = error instanceof Error && "code" in error && String(error.code).startsWith("28");
+    return { what, ok: !wanted && rejected, detail: rejected ? "rejected" : "the server did not answer" };
   } finally {
     await client.end().catch(() => {});
   }
