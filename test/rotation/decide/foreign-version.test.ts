@@ -18,15 +18,18 @@ import {
 import { aRule, day, hour } from "./rules.ts";
 
 const three = "c".repeat(32);
+
 const roll = { ...intent, mode: "roll" } as const;
 
 /** What somebody stored a moment ago, for slot a as it is now. */
+
 function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
   const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
   return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });
 }
 
 /** Ours, for slot b, which replaced the version for slot a; somebody's version is on top. */
+
 function overtaken(change: Partial<Observation> = {}): Observation {
   return seen({
     latest: stored(),
@@ -36,6 +39,32 @@ function overtaken(change: Partial<Observation> = {}): Observation {
     ...change,
   });
 }
+
+describe("after the publish", () => {
+  test("a version somebody else stored is followed though the news of it was lost, until that is done", () => {
+    const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
+    const found = seen({ latest: foreign, provider: works });
+    expect(nextAction(found, dual)).toEqual({ kind: "write-intent", mode: "roll" });
+    const copied = { ...foreign, record: { state: "retired", rotation, from: one } } as const;
+    expect(nextAction({ ...found, latest: copied }, dual)).toEqual({ kind: "write-intent", mode: "roll" });
+    const done = { ...foreign, record: { state: "retired", from: two } } as const;
+    expect(nextAction({ ...found, latest: done }, dual).kind).toBe("idle");
+  });
+
+  test("a version somebody else stored moves its dependents and rotates nothing", () => {
+    const foreign = latest({ first: false, version: two, expiresAt: now + 90 * day });
+    const request = { trigger: "new-version", mode: "routine", requestId: "q", version: two } as const;
+    expect(nextAction(seen({ latest: foreign, request, provider: works }), dual)).toEqual({
+      kind: "write-intent",
+      mode: "roll",
+    });
+    const rolling = { ...foreign, record: { intent: { ...intent, mode: "roll" as const } } };
+    const unconfirmed = { unconfirmed: ["/g/one"], confirmed: 0 };
+    const moving = seen({ latest: rolling, provider: works });
+    expect(nextAction({ ...moving, dependents: unconfirmed }, dual).kind).toBe("roll");
+    expect(nextAction({ ...moving, dependents: confirmed }, dual).kind).toBe("close");
+  });
+});
 
 describe("a version that somebody stored on top of an open rotation", () => {
   test("is followed whatever the job was queued for, once the provider is seen to accept it", () => {
@@ -118,96 +147,5 @@ describe("a version that somebody stored while a single credential was being rep
 
   test("is nothing that the provider is set to where two credentials take turns", () => {
     expect(nextAction(found, dual)).toMatchObject({ kind: "stop", code: "foreign-version" });
-  });
-});
-
-describe("a version that somebody stored right before ours", () => {
-  const ours = { ...published, between: [three] };
-  const candidate = { ...parked, equalsLatest: true };
-  const open = seen({ latest: ours, pending: candidate, replaced: latest(), dependents: confirmed });
-  const facts = { ...works, pending: "accepted", replaced: "accepted" } as const;
-
-  test("changes nothing, except that the parked copy is kept to the end: only that tells that latest is ours", () => {
-    expect(nextAction({ ...open, provider: facts }, dual)).toMatchObject({ kind: "wait", reason: "overlap" });
-    const late = { ...open, provider: facts, now: now + day };
-    expect(nextAction(late, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-  });
-
-  test("leaves a parked copy that the next look puts away, if we die at the very end", () => {
-    const closed = { ...ours, record: { ...ours.record, state: "retired" as const } };
-    expect(nextAction({ ...open, latest: closed }, dual)).toEqual({ kind: "settle-pending", rotation });
-  });
-});
-
-describe("groups that gate nothing", () => {
-  const others = { ...confirmed, others: ["/g/found"] };
-  const open = seen({ latest: published, replaced: latest(), provider: { ...works, replaced: "accepted" } });
-
-  test("do not hold up the retirement, but are brought along before the rotation is closed", () => {
-    const late = { ...open, dependents: others, now: published.createdAt + day };
-    expect(nextAction(late, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-    const revoked = { ...late, provider: { ...works, replaced: "rejected" } } as const;
-    expect(nextAction(revoked, dual)).toEqual({ kind: "roll", groups: ["/g/found"] });
-    expect(nextAction({ ...revoked, now: late.now + dual.deadline }, dual)).toEqual({ kind: "close" });
-  });
-
-  test("are moved onto a version that somebody stored", () => {
-    const moving = seen({
-      latest: stored({ record: { intent: roll } }),
-      provider: works,
-      dependents: others,
-    });
-    expect(nextAction(moving, dual)).toEqual({ kind: "roll", groups: ["/g/found"] });
-  });
-});
-
-describe("a group that was there at the publish and cannot be found", () => {
-  const open = seen({
-    latest: published,
-    replaced: latest(),
-    provider: { ...works, replaced: "accepted" },
-    dependents: { ...confirmed, lost: 1 },
-  });
-
-  test("keeps the old credential alive, and is told", () => {
-    const late = { ...open, now: now + day };
-    expect(nextAction(late, dual)).toMatchObject({ kind: "stop", code: "dependents-missing" });
-  });
-
-  test("does not keep a leaked credential alive beyond the deadline", () => {
-    const record = { ...published.record, hold: { leaked: true } };
-    const leaked = { ...open, latest: { ...published, record }, now: now + day };
-    expect(nextAction(leaked, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
-  });
-});
-
-describe("a leaked version that was disabled by hand", () => {
-  const leak = { ...intent, mode: "compromised" } as const;
-  const disabled = latest({ enabled: false, record: { intent: leak } });
-  const cannotAsk = { ...works, latest: "unknown" } as const;
-
-  test("is replaced all the same, in the slot that its tags do not name", () => {
-    const ready = seen({ latest: disabled, provider: cannotAsk });
-    expect(nextAction(ready, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
-  });
-
-  test("is a question if its tags do not tell the slot, or if its rotation is open", () => {
-    const unknown = { ...disabled, credentialId: undefined };
-    expect(nextAction(seen({ latest: unknown }), dual)).toMatchObject({
-      kind: "stop",
-      code: "secret-disabled",
-    });
-    const open = { ...published, enabled: false, record: { ...published.record, intent: leak } };
-    expect(nextAction(seen({ latest: open }), dual)).toMatchObject({ kind: "stop", code: "secret-disabled" });
-  });
-
-  test("ends with its version enabled for a moment, to see which credential is to be revoked", () => {
-    const record = { ...published.record, hold: { leaked: true } };
-    const replaced = { ...disabled, credentialId: undefined };
-    const open = seen({ latest: { ...published, record }, replaced, provider: works, dependents: confirmed });
-    expect(nextAction(open, dual)).toEqual({ kind: "reopen", version: one });
-    expect(nextAction(open, aRule({ slots: [], origin: "minted" })).kind).toBe("reopen");
-    expect(nextAction(open, aRule({ slots: ["orders_b"] })).kind).toBe("close");
-    expect(nextAction(open, aRule({ slots: [] })).kind).toBe("close");
   });
 });
