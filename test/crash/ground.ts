@@ -3,13 +3,14 @@ import { loadPolicy } from "../../src/policy/load.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { rotators } from "../../src/rotators/index.ts";
 import { createContainers } from "../local-azure/container-instances.ts";
-import { type RunProcess, simulateProcess } from "../local-azure/container-process.ts";
+import type { RunProcess } from "../local-azure/container-process.ts";
 import { cloudEvent } from "../local-azure/event-grid.ts";
 import { createKeyVault } from "../local-azure/key-vault.ts";
 import { groupId, resourceGroupId } from "../local-azure/resource-ids.ts";
 import { createResourceManager } from "../local-azure/resource-manager.ts";
 import { definitionOf } from "../local-azure/resource-manager/fixture.ts";
 import { addIdentity, addVault, grant } from "../local-azure/resources.ts";
+import { simulateProcess } from "../local-azure/simulated-process.ts";
 import {
   createState,
   type HttpService,

@@ -5,7 +5,7 @@ import { createAzureKeys, type AzureKeys } from "../../src/providers/azure-keys/
 import { type KeyedResource, keyedResource } from "../../src/providers/azure-keys/keyed-resource.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
 import { createContainers } from "../local-azure/container-instances.ts";
-import { simulateProcess } from "../local-azure/container-process.ts";
+import { simulateProcess } from "../local-azure/simulated-process.ts";
 import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";
 import { createDataPlane } from "../local-azure/keys/data-plane.ts";
 import { addKeyedResource, type KeyedResourceOptions } from "../local-azure/keys/resources.ts";
