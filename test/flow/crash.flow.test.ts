@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
-import { killWorker, logsIn, latestOf, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
+import {
+  blockRoles,
+  killWorker,
+  logsIn,
+  latestOf,
+  rotatedAway,
+  storeWorkingSecret,
+  versionsOf,
+} from "./fixture.ts";
 
 /**
  * Each test kills a real worker process by SIGKILL while one call of its hangs: before the call had its effect, or
@@ -120,26 +128,4 @@ async function expectRotated(old: string): Promise<void> {
   expect(await logsIn(oldText)).toBe(false);
   expect(versionsOf(world).filter(({ tags }) => tags["keyturn-from"] === old)).toHaveLength(1);
   expect(versionsOf(world, "orders-db--pending").filter(({ enabled }) => enabled)).toEqual([]);
-}
-
-/** Holds the catalogue of roles, so that the next ALTER ROLE waits; log-ins go on. */
-async function blockRoles({ postgres }: World) {
-  const holding = postgres
-    .sql("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT pg_sleep(120)")
-    .catch(() => {});
-  const count = async (what: string) =>
-    (await postgres.sql(`SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ${what}`)).length >
-    0;
-  await until("the catalogue is held", () =>
-    count("query LIKE '%pg_sleep(120)%' AND wait_event = 'PgSleep'"),
-  );
-  return {
-    blocked: () => count("wait_event_type = 'Lock' AND query LIKE 'ALTER ROLE%'"),
-    async release() {
-      await postgres.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%pg_sleep(120)%'",
-      );
-      await holding;
-    },
-  };
 }

@@ -94,3 +94,25 @@ export async function firstSweep(world: World): Promise<void> {
     JSON.stringify(await world.redis.admin("XRANGE", "keyturn:sweep-vaults:events", "-", "+"));
   await until("the first sweep is over", async () => (await events()).includes("completed"));
 }
+
+/** Holds the catalogue of roles, so that the next ALTER ROLE waits; log-ins go on. */
+export async function blockRoles({ postgres }: World) {
+  const holding = postgres
+    .sql("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT pg_sleep(120)")
+    .catch(() => {});
+  const count = async (what: string) =>
+    (await postgres.sql(`SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ${what}`)).length >
+    0;
+  await until("the catalogue is held", () =>
+    count("query LIKE '%pg_sleep(120)%' AND wait_event = 'PgSleep'"),
+  );
+  return {
+    blocked: () => count("wait_event_type = 'Lock' AND query LIKE 'ALTER ROLE%'"),
+    async release() {
+      await postgres.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%pg_sleep(120)%'",
+      );
+      await holding;
+    },
+  };
+}

@@ -80,7 +80,12 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
   const folder = await mkdtemp(join(tmpdir(), "keyturn-world-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const redis = stack.use(await startRedis({ acl: ["user default off"] }));
-  const azure = stack.use(await startAzure({ nearExpiryDelay: options.nearExpiryDelay }));
+  const azure = stack.use(
+    await startAzure({
+      nearExpiryDelay: options.nearExpiryDelay,
+      containers: { backOff: { first: 200, most: 400 } },
+    }),
+  );
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), azure.ca.pem]);
   const restartRedis = acceptTokensAtRedis(azure, redis);
   const logIn = await startPostgresLogin(azure.state, azure.tokens);
