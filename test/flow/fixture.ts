@@ -14,6 +14,9 @@ export function latestOf(world: World, name = "orders-db"): SecretVersionState |
   return versionsOf(world, name).at(-1);
 }
 
+/** For an application that need not show the shortest gap: each of its queries is a log-in, and those are dear. */
+export const seldom = { QUERY_PAUSE: "100" };
+
 /** Gives role a a password and stores its connection string. Resolves with the version. */
 export async function storeWorkingSecret(
   world: World,

@@ -7,7 +7,7 @@ import { startMeter, type Meter } from "../demo/meter.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World, type WorldOptions } from "../support/world.ts";
 import { runCommand } from "./command.ts";
-import { killWorker, latestOf, logsIn, rotatedAway, storeWorkingSecret } from "./fixture.ts";
+import { killWorker, latestOf, logsIn, rotatedAway, seldom, storeWorkingSecret } from "./fixture.ts";
 
 const PolicyFile = z.looseObject({
   defaults: z.looseObject({ overlap: z.string() }),
@@ -39,7 +39,7 @@ async function openRotation(
   const old = await storeWorkingSecret(world, 29);
   const { value = "" } = latestOf(world) ?? {};
   for (const name of apps)
-    await world.startApp(name, meter.url, { tags: { "keyturn-secrets": "orders-db" } });
+    await world.startApp(name, meter.url, { environment: seldom, tags: { "keyturn-secrets": "orders-db" } });
   await until("they serve", () => meter.servedOn(old).size === apps.length);
   await rewritePolicy(prepare);
   await world.startWorker();

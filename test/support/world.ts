@@ -17,6 +17,8 @@ export { root } from "./entry-points.ts";
 export interface WorldOptions extends PolicyOptions {
   /** From a write with less than 30 days to live to its event; default 1 s. */
   readonly nearExpiryDelay?: number;
+  /** Event types that reach the worker; default all. With fewer of them it is known which one starts what. */
+  readonly events?: readonly string[];
   /** Collector for the worker's spans. */
   readonly otlp?: string;
   readonly logLevel?: string;
@@ -98,7 +100,7 @@ async function build(stack: AsyncDisposableStack, options: WorldOptions): Promis
     source: vault.id,
     queue,
     schema: "CloudEventSchemaV1_0",
-    eventTypes: [],
+    eventTypes: options.events ?? [],
   });
   const { worker, operator } = await addPeople(azure);
   azure.state.postgresRoles.set("keyturn", worker.identity.principalId);
@@ -245,7 +247,7 @@ function deployments(
           SECRET_NAME: "orders-db",
           LOCAL_VAULT: "1",
           METER_URL: meter,
-          // Each query is a log-in with TLS and SCRAM: dear, and in vain where nobody counts them.
+          // Each query is a log-in with TLS and SCRAM, which is dear, and in vain where nobody counts them.
           ...(meter === "" ? { QUERY_PAUSE: "1000" } : {}),
           ...own,
         },
