@@ -17,7 +17,7 @@ import {
   type SecretVersionState,
   type VaultEvent,
 } from "../local-azure/state.ts";
-import { createTokenAuthority, generateTokenKeys } from "../local-azure/tokens.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { lastingTokens } from "./lasting-tokens.ts";
 import type { DerivedSnapshot, Holding, Snapshot } from "./snapshot.ts";
@@ -49,7 +49,6 @@ export interface GroundOptions {
   readonly allergic?: string;
 }
 
-const keys = generateTokenKeys();
 const policies = new Map<string, Policy>();
 
 /** Everything outside of keyturn's processes, on a clock that stands still until it is told to move. */
@@ -57,7 +56,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
   const { dependents = [], copies = 1 } = options;
   const clock = createVirtualClock();
   const state = createState(clock);
-  const tokens = lastingTokens(await createTokenAuthority(state, await keys));
+  const tokens = lastingTokens(await createTokenAuthority(state));
   const identity = addIdentity(state, "keyturn");
   const vault = addVault(state, vaultName);
   grant(state, identity.principalId, "Keyturn Secrets", vault.id);
