@@ -1,5 +1,7 @@
 import type { ContainerGroups, ContainerGroupView } from "../src/azure/container-instances.ts";
 import type { Clock } from "../src/clock.ts";
+import { gatesFor } from "../src/dependents/gating.ts";
+import { groupFacts } from "../src/dependents/standing.ts";
 import { Fault } from "../src/errors.ts";
 import type { Log } from "../src/log.ts";
 import { findSecretByKey, isInScope } from "../src/policy/lookup.ts";
@@ -11,10 +13,8 @@ import {
   type Outcome,
   RestartGroup,
 } from "../src/queue/contracts.ts";
-import { groupFacts } from "../src/rollout/evidence.ts";
-import { gatesFor } from "../src/rollout/gating.ts";
 import type { Restart } from "../src/rollout/next-restarts.ts";
-import { nextStep } from "../src/rollout/strategies.ts";
+import { nextStep } from "../src/rollout/next-step.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 
@@ -46,9 +46,7 @@ export function createRestartGroup(ports: RestartGroupPorts): JobDefinition<type
       if (!isInScope(ports.policy, group)) {
         throw new Fault("invalid-job", `the policy's scopes do not allow touching ${group}`);
       }
-      return inSpan(`restart ${nameOf(group)}`, { [attribute.group]: group }, () =>
-        step(data, context, ports),
-      );
+      return inSpan("restart group", { [attribute.group]: group }, () => step(data, context, ports));
     },
   };
 }
@@ -70,9 +68,9 @@ async function step(data: RestartGroup, context: JobContext, ports: RestartGroup
       await context.remember({ sentAt: now });
       await ports.groups.restart(group, context.signal);
       ports.log.info({ group, secrets: data.secrets }, "restart sent");
-      return { again: ports.clock.now(), why: "looking for the new containers" };
+      return { requeueAfter: ports.clock.now(), why: "looking for the new containers" };
     case "wait":
-      return { again: next.until, why: next.why };
+      return { requeueAfter: next.until, why: next.why };
     case "failed":
       await turnBack(data, context, view, ports);
       throw new Fault("restart-failed", `${group} did not come back: ${next.why}; the roll-out stops here`);

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { retriableOf } from "../src/attempt-each.ts";
 import type { Timestamp } from "../src/clock.ts";
 import type { Fault } from "../src/errors.ts";
-import { retriableOf } from "../src/attempt-each.ts";
 import { findSecretByKey } from "../src/policy/lookup.ts";
 import { type Enqueue, type JobDefinition, type Outcome, RollDependents } from "../src/queue/contracts.ts";
-import { type RolloutDecision, nextRestarts } from "../src/rollout/next-restarts.ts";
-import { type SurveyPorts, survey } from "../src/rollout/survey.ts";
+import { nextRestarts, type RolloutDecision } from "../src/rollout/next-restarts.ts";
+import { type FleetPorts, observeFleet } from "../src/rollout/observe-fleet.ts";
 import { attribute } from "../src/telemetry/names.ts";
 import { inSpan } from "../src/telemetry/span.ts";
 import { queueRestart } from "./restart-group.ts";
@@ -15,7 +15,7 @@ const stage = "roll-dependents";
 /** How soon to look again at what could not be seen, while others are on their way. */
 const soon = 15_000;
 
-export type RollDependentsPorts = SurveyPorts;
+export type RollDependentsPorts = FleetPorts;
 
 /** Queues the one roller; while it is queued or waiting, a second request adds nothing to what it will look at. */
 export function queueRoll(enqueue: Enqueue, reason: string): Promise<string> {
@@ -33,7 +33,7 @@ export function createRollDependents(ports: RollDependentsPorts): JobDefinition<
     attempts: 8,
     run: (_data, context) =>
       inSpan("roll dependents", {}, async (span): Promise<Outcome> => {
-        const { fleet, faults } = await survey(ports, context.signal);
+        const { fleet, faults } = await observeFleet(ports, context.signal);
         const decision = nextRestarts(fleet, ports.policy.rollout);
         span.setAttribute(attribute.outcome, `${decision.restart.length} to restart`);
         for (const restart of decision.restart) {
@@ -62,9 +62,12 @@ function outcomeOf(
   now: Timestamp,
 ): Outcome {
   if (missed && (restart.length > 0 || again !== undefined))
-    return { again: Math.min(again ?? now + soon, now + soon), why: "not everything could be looked at" };
+    return {
+      requeueAfter: Math.min(again ?? now + soon, now + soon),
+      why: "not everything could be looked at",
+    };
   if (missed) throw missed;
-  if (again !== undefined) return { again, why: "waiting for skew, coalescing or settling" };
+  if (again !== undefined) return { requeueAfter: again, why: "waiting for skew, coalescing or settling" };
   return { done: restart.length > 0 ? "restarting" : unconfirmed.length > 0 ? "blocked" : "confirmed" };
 }
 

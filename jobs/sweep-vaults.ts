@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { attemptEach, retriableOf } from "../src/attempt-each.ts";
 import type { SecretListing, Vaults } from "../src/azure/key-vault.ts";
 import type { Clock } from "../src/clock.ts";
-import { createIndependent, retriableOf } from "../src/attempt-each.ts";
 import type { Log } from "../src/log.ts";
 import type { Policy, SecretPolicy } from "../src/policy/policy.ts";
 import { type JobDefinition, SweepVaults } from "../src/queue/contracts.ts";
-import { dueAt } from "../src/rotation/due.ts";
-import { readRecord } from "../src/rotation/record.ts";
+import { dueAt } from "../src/rotation/model/due.ts";
+import { readRecord } from "../src/rotation/record/tags.ts";
 import { inSpan } from "../src/telemetry/span.ts";
-import { queueLook } from "./rotate-secret.ts";
+import { queueRotate } from "./rotate-secret.ts";
 
 export interface SweepVaultsPorts {
   readonly policy: Policy;
@@ -28,12 +28,12 @@ export function createSweepVaults(ports: SweepVaultsPorts): JobDefinition<"sweep
     attempts: 3,
     run: ({ deep }, { enqueue, signal }) =>
       inSpan("sweep vaults", {}, async () => {
-        const { attempt, faults } = createIndependent(ports.log, signal);
+        const { attempt, faults } = attemptEach(ports.log, signal);
         const looks = new Set<string>();
         const look = async (secret: SecretPolicy) => {
           if (looks.has(secret.key)) return;
           looks.add(secret.key);
-          await queueLook(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
+          await queueRotate(enqueue, secret, { trigger: "sweep", requestId: randomUUID() });
         };
         for (const vault of ports.vaults.keys())
           await attempt({ vault }, () => sweep(vault, { deep, look, signal }, ports));
@@ -69,7 +69,7 @@ async function sweep(name: string, { deep, look, signal }: Sweep, ports: SweepVa
 /** By the names in this vault: the secrets to look at, for those that are derived from them as well. */
 function secretsOf(policy: Policy, vault: string): Map<string, SecretPolicy> {
   const named = policy.secrets.flatMap((secret) =>
-    [secret, ...secret.children].map((each) => ({ each, secret })),
+    [secret, ...secret.derived].map((each) => ({ each, secret })),
   );
   const mine = named.filter(({ each }) => each.vault.name === vault);
   return new Map(mine.map(({ each, secret }) => [each.name.toLowerCase(), secret]));

@@ -2,7 +2,7 @@ import { type Fault, toFault } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** Pieces of work of which none may keep the others from their turn. */
-export interface Independent {
+export interface Attempts {
   /** `undefined` if it failed, which is logged with `what` and kept. Throws only once the signal is aborted. */
   readonly attempt: <T>(
     what: Readonly<Record<string, string>>,
@@ -12,7 +12,7 @@ export interface Independent {
   readonly faults: readonly Fault[];
 }
 
-export function createIndependent(log: Log, signal: AbortSignal): Independent {
+export function attemptEach(log: Log, signal: AbortSignal): Attempts {
   const faults: Fault[] = [];
   return {
     faults,

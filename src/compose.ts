@@ -11,14 +11,14 @@ import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { loadPolicy } from "./policy/load.ts";
 import type { Policy } from "./policy/policy.ts";
-import { createHttpEndpoint } from "./providers/http-endpoint.ts";
-import { createMariaDb } from "./providers/mariadb.ts";
 import { createAzureKeys } from "./providers/azure-keys/azure-keys.ts";
-import { createPostgres } from "./providers/postgres.ts";
+import { createHttpEndpoint } from "./providers/http/client.ts";
+import { createMariaDb } from "./providers/mysql/client.ts";
+import { createPostgres } from "./providers/postgres/client.ts";
 import { connectRedis, type RedisConnections } from "./queue/redis.ts";
+import type { RotationPorts } from "./rotation/ports.ts";
 import { rotators } from "./rotators/index.ts";
 import type { Providers } from "./rotators/rotator.ts";
-import type { RotationPorts } from "./rotation/observed.ts";
 import type { Scrubber } from "./telemetry/scrubber.ts";
 
 /** What the worker and the commands have in common: the policy, the identity, and the systems behind their ports. */

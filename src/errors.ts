@@ -1,10 +1,10 @@
 import type { Millis } from "./clock.ts";
 
 /**
- * What a fault means for the work at hand: `retriable` is tried again with back-off, `refused` is final for this
- * attempt, `needs-human` stops the rotation until somebody has answered its question.
+ * What a fault means for the work at hand: `retriable` is tried again with back-off, `terminal` ends this
+ * attempt for good, `needs-human` stops the rotation until somebody has answered its question.
  */
-export type FaultKind = "retriable" | "refused" | "needs-human";
+export type FaultKind = "retriable" | "terminal" | "needs-human";
 
 /**
  * Every fault has a code from this table; the README lists the same codes with what to do about each (a test compares
@@ -20,23 +20,23 @@ export const faultCodes = {
   cancelled: "retriable",
   superseded: "retriable",
   // The other side said no, or what we were given cannot be used.
-  unauthenticated: "refused",
-  forbidden: "refused",
-  "not-found": "refused",
-  conflict: "refused",
-  "invalid-config": "refused",
-  "invalid-policy": "refused",
-  "invalid-job": "refused",
-  "not-supported": "refused",
-  "credential-rejected": "refused",
-  "restart-failed": "refused",
-  "unexpected-response": "refused",
+  unauthenticated: "terminal",
+  forbidden: "terminal",
+  "not-found": "terminal",
+  conflict: "terminal",
+  "invalid-config": "terminal",
+  "invalid-policy": "terminal",
+  "invalid-job": "terminal",
+  "not-supported": "terminal",
+  "credential-rejected": "terminal",
+  "restart-failed": "terminal",
+  "unexpected-response": "terminal",
   // Messages that intake dead-letters.
-  "message-too-large": "refused",
-  "message-not-json": "refused",
-  "message-invalid": "refused",
-  "unknown-event-type": "refused",
-  "unknown-vault": "refused",
+  "message-too-large": "terminal",
+  "message-not-json": "terminal",
+  "message-invalid": "terminal",
+  "unknown-event-type": "terminal",
+  "unknown-vault": "terminal",
   // Somebody has to decide.
   "secret-missing": "needs-human",
   "secret-disabled": "needs-human",
@@ -53,6 +53,10 @@ export const faultCodes = {
 } as const satisfies Record<string, FaultKind>;
 
 export type FaultCode = keyof typeof faultCodes;
+
+export function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(faultCodes, code);
+}
 
 export interface FaultOptions {
   cause?: unknown;

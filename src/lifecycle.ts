@@ -13,6 +13,7 @@ const next: Readonly<Record<State, readonly State[]>> = {
   failed: [],
 };
 
+/** @internal */
 export function isAllowed(from: State, to: State): boolean {
   return next[from].includes(to);
 }

@@ -27,7 +27,9 @@ import { announceReplica, listReplicas, type Replica } from "./queue/replicas.ts
 import { startRuntime } from "./queue/runtime.ts";
 import { keepSchedules } from "./queue/schedules.ts";
 import { safeTelemetry } from "./queue/telemetry.ts";
-import { newestOf, type RotationPorts, vaultOf } from "./rotation/observed.ts";
+import { newestOf } from "./rotation/record/newest.ts";
+import { vaultOf } from "./rotation/ports.ts";
+import { type RotationPorts } from "./rotation/ports.ts";
 import { statusOf } from "./rotation/status.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createScrubber } from "./telemetry/scrubber.ts";

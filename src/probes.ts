@@ -5,7 +5,7 @@ import { Fault, toFault, type FaultCode } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** Throws, best a `Fault`, if what it looks at is not ready. */
-export type Check = (signal: AbortSignal) => Promise<void> | void;
+type Check = (signal: AbortSignal) => Promise<void> | void;
 
 export interface ProbesOptions {
   /** 0: any free one. */

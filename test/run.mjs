@@ -13,13 +13,15 @@ const node = join(bin, process.platform === "win32" ? "node.cmd" : "node");
 const lint = ["oxlint", "src", "jobs", "test"];
 const types = ["tsc", "--noEmit"];
 const format = ["biome", "format", "."];
+const unused = ["knip", "--config", ".knip.jsonc"];
+const unusedInProduction = [...unused, "--production", "--exclude", "types"];
 const vitest = ["vitest", "run", "--config", "test/vitest.config.ts"];
 const unit = ["--config", "test/vitest.config.ts", "--project", "unit"];
 
 /** Each command is a list of steps; extra arguments go to the last one. */
 const commands = {
-  check: [format, lint, types, vitest],
-  static: [format, lint, types],
+  check: [format, lint, types, unused, unusedInProduction, vitest],
+  static: [format, lint, types, unused, unusedInProduction],
   test: [vitest],
   "test:unit": [["vitest", "run", ...unit]],
   "test:watch": [["vitest", "watch", ...unit]],

@@ -94,6 +94,7 @@ export function createVaults(
   return new Map(vaults.map(({ name, url }) => [name, createKeyVault({ ...options, name, url })]));
 }
 
+/** One vault. @internal */
 export function createKeyVault(options: KeyVaultOptions): KeyVault {
   const { name: vault, learn } = options;
   const reads = createClient(options, 3);

@@ -28,7 +28,7 @@ export interface ResourceManager {
   post(resourceId: string, operation: string, request: PostRequest, signal?: AbortSignal): Promise<unknown>;
 }
 
-export interface PostRequest {
+interface PostRequest {
   readonly apiVersion: string;
   readonly body?: object | undefined;
   /** It changes nothing (`listKeys`) and may be sent again. Anything else is sent once: a lost answer is a fault. */

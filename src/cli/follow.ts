@@ -1,10 +1,10 @@
-import { type FaultCode, faultCodes } from "../errors.ts";
+import { faultCodes } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { WatchedProgress } from "../queue/watch.ts";
 import { type CommandLine, exitCode } from "./dependencies.ts";
 import { colours, timeOfDay } from "./output.ts";
 
-/** An overlap longer than this is not waited for: the new credential is in use, the rest happens by itself. */
+/** An overlap longer than this is not waited for: the new credential is in use, the rest happens automatically. */
 const longOverlap = 120_000;
 
 export interface Followed {
@@ -24,7 +24,7 @@ export async function follow(
   const jobs = new Set([followed.jobId]);
   try {
     for await (const progress of watch) {
-      if (isAbout(progress, followed.secret)) jobs.add(progress.jobId);
+      if (progress.secret === followed.secret.key) jobs.add(progress.jobId);
       if (!jobs.has(progress.jobId) || isNothing(progress, followed)) continue;
       show(line, progress);
       const code = endOf(progress, followed, line);
@@ -37,19 +37,14 @@ export async function follow(
   return exitCode.interrupted;
 }
 
-/** A job that fails at its first step has told nothing before: only its message names the secret. */
-function isAbout({ secret, step, text }: WatchedProgress, { key }: SecretPolicy): boolean {
-  return secret === key || (step === "failed" && text.split(/[^\w/-]+/).includes(key));
-}
-
 /** That another job, such as the sweep's, found nothing to do is no step of this rotation. */
 function isNothing({ step, jobId }: WatchedProgress, followed: Followed): boolean {
   return step === "completed" || (step === "done" && jobId !== followed.jobId);
 }
 
-function show(line: CommandLine, { at, step, text }: WatchedProgress): void {
+function show(line: CommandLine, { at, step, text, code }: WatchedProgress): void {
   const { bold, dim } = colours(line);
-  line.out(`${dim(timeOfDay(at))}  ${bold(step.padEnd(11))} ${text}`);
+  line.out(`${dim(timeOfDay(at))}  ${bold(step.padEnd(11))} ${code ? `${code}: ` : ""}${text}`);
 }
 
 /** Whether this step is the last one to wait for; `undefined`: it goes on. */
@@ -58,21 +53,12 @@ function endOf(
   { jobId, rotation }: Followed,
   line: CommandLine,
 ): number | undefined {
-  const { step, text } = progress;
-  if (step === "failed") return needsHuman(text) ? exitCode.attention : exitCode.failed;
+  const { step, code, until } = progress;
+  if (step === "failed")
+    return code && faultCodes[code] === "needs-human" ? exitCode.attention : exitCode.failed;
   if (progress.jobId === jobId && step === "done") return exitCode.done;
   if (progress.rotation !== rotation) return undefined;
   if (step === "retired") return exitCode.done;
-  const retiresAt = step === "overlap" ? Date.parse(/\S+Z$/.exec(text)?.[0] ?? "") : Number.NaN;
-  return retiresAt - line.clock.now() > longOverlap ? exitCode.done : undefined;
-}
-
-/** A failed job tells `code: message`. */
-function needsHuman(text: string): boolean {
-  const code = text.split(":")[0] ?? "";
-  return isCode(code) && faultCodes[code] === "needs-human";
-}
-
-function isCode(code: string): code is FaultCode {
-  return Object.hasOwn(faultCodes, code);
+  const isLong = step === "overlap" && until !== undefined && until - line.clock.now() > longOverlap;
+  return isLong ? exitCode.done : undefined;
 }

@@ -1,7 +1,7 @@
 import { findSecretByKey } from "../policy/lookup.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
 import type { StageInput } from "../queue/contracts.ts";
-import { rotationId } from "../rotation/rotation-id.ts";
+import { rotationId } from "../rotation/record/rotation-id.ts";
 import { type CommandLine, exitCode, type Session } from "./dependencies.ts";
 import { follow } from "./follow.ts";
 import { unknownSecret } from "./unknown-secret.ts";

@@ -37,7 +37,7 @@ export interface Endpoints {
 
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const LogLevel = z.enum(levels, `expected one of ${levels.join(", ")}`);
-export type LogLevel = z.infer<typeof LogLevel>;
+type LogLevel = z.infer<typeof LogLevel>;
 
 const Client = z.object({
   KEYTURN_POLICY: z.string("missing; set it to the path of the policy file"),

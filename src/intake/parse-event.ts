@@ -4,13 +4,13 @@ import type { VaultPolicy } from "../policy/policy.ts";
 import { normaliseId, parseResourceId, resourceTypes } from "../policy/resource-id.ts";
 
 /** Bytes. An event of Key Vault has about 700. */
-export const sizeLimit = 64 * 1024;
+const sizeLimit = 64 * 1024;
 
 /** Event Grid sends one event per message; more than a few are somebody else's doing. */
 const eventLimit = 100;
 
 /** The events that concern secrets; those of keys, certificates and access policies are not for us. */
-export const eventTypes = [
+const eventTypes = [
   "Microsoft.KeyVault.SecretNearExpiry",
   "Microsoft.KeyVault.SecretExpired",
   "Microsoft.KeyVault.SecretNewVersionCreated",

@@ -1,4 +1,4 @@
-import { SpanKind, type Span, SpanStatusCode } from "@opentelemetry/api";
+import { SpanKind, type Span } from "@opentelemetry/api";
 import type { HandleMessage, ReceivedMessage } from "../azure/service-bus/message-source.ts";
 import type { Clock, Millis } from "../clock.ts";
 import { Fault, type FaultCode, toFault } from "../errors.ts";
@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Enqueue } from "../queue/contracts.ts";
 import { attribute } from "../telemetry/names.ts";
-import { inSpan } from "../telemetry/span.ts";
+import { inSpan, markFailed } from "../telemetry/span.ts";
 import { enqueuePatiently } from "./enqueue-patiently.ts";
 import { parseEvents, type VaultEvent } from "./parse-event.ts";
 import { toTrigger } from "./to-trigger.ts";
@@ -85,13 +85,13 @@ async function take(
   const { policy, log } = intake;
   span.updateName(`receive ${event.type}`);
   span.setAttribute(attribute.event, event.id);
-  const verdict = toTrigger(event, policy);
-  if (verdict instanceof Fault) return verdict;
-  if ("ignore" in verdict) {
-    log.info({ event: event.id, code: verdict.ignore, why: verdict.why }, "event ignored");
+  const outcome = toTrigger(event, policy);
+  if (outcome instanceof Fault) return outcome;
+  if ("ignore" in outcome) {
+    log.info({ event: event.id, code: outcome.ignore, why: outcome.why }, "event ignored");
     return false;
   }
-  const { vault, name, version, trigger } = verdict.enqueue;
+  const { vault, name, version, trigger } = outcome.enqueue;
   span.setAttributes({
     [attribute.secret]: `${vault}/${name}`,
     [attribute.version]: version,
@@ -131,5 +131,5 @@ function describe(span: Span, { outcome, fault }: Decision): void {
   span.setAttribute(attribute.outcome, outcome);
   if (!fault) return;
   span.setAttribute(attribute.code, fault.code);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: fault.code });
+  markFailed(span, fault.code);
 }

@@ -1,11 +1,11 @@
 import { Fault } from "../errors.ts";
 import { findSecret, findVaultById } from "../policy/lookup.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Trigger } from "../queue/contracts.ts";
+import type { Trigger } from "../request.ts";
 import type { EventType, VaultEvent } from "./parse-event.ts";
 
 /** What an event asks for, in the policy's own names; or why there is nothing to do. */
-export type Verdict =
+export type EventOutcome =
   | {
       readonly enqueue: {
         readonly vault: string;
@@ -29,7 +29,7 @@ const candidateSuffix = "--pending";
  * Pure. The vault is the one that the policy names by exactly this ARM id, never the one that the event's URL names.
  * A vault outside the policy is a fault, since nobody should have subscribed it; a secret outside it is normal.
  */
-export function toTrigger(event: VaultEvent, policy: Policy): Verdict | Fault {
+export function toTrigger(event: VaultEvent, policy: Policy): EventOutcome | Fault {
   const vault = findVaultById(policy, event.vaultId);
   if (!vault)
     return new Fault("unknown-vault", "the policy does not name the vault that the event comes from");

@@ -20,8 +20,26 @@ export function crossCheck(parts: PolicyParts): Problem[] {
   ];
 }
 
-function notSupportedYet({ rollout, windows }: PolicyParts): Problem[] {
-  const problems: Problem[] = [];
+/** The schema knows them, and nothing obeys them yet: a limit that does not bind would only look like one. */
+const boundByNothing = [
+  ["rollout", "perGroupPerHour"],
+  ["rollout", "perHour"],
+  ["sweep", "warn"],
+  ["sweep", "page"],
+] as const;
+
+function notSupportedYet({ rollout, sweep, windows }: PolicyParts): Problem[] {
+  const sections: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> = {
+    rollout,
+    sweep,
+  };
+  const problems: Problem[] = boundByNothing
+    .filter(([section, setting]) => sections[section]?.[setting] !== undefined)
+    .map(([section, setting]) => ({
+      path: [section, setting],
+      part: "key",
+      text: `${setting} is not supported yet; leave it out`,
+    }));
   if (rollout?.canary) {
     problems.push({ path: ["rollout", "canary"], text: "canary: true is not supported yet; leave it out" });
   }

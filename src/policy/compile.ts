@@ -31,7 +31,7 @@ export function compile(
   vaults: readonly VaultPolicy[],
   secrets: readonly SecretPart[],
 ): Policy {
-  const { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour } = file.rollout;
+  const { maxUnavailable, settle, deadline, coalesce, skew } = file.rollout;
   const byName = new Map(vaults.map((vault) => [vault.name, vault]));
   return deepFreeze({
     digest: createHash("sha256").update(text).digest("hex"),
@@ -39,17 +39,17 @@ export function compile(
     vaults,
     scopes: file.scopes,
     self: file.self,
-    rollout: { maxUnavailable, settle, deadline, coalesce, skew, perGroupPerHour, perHour },
-    sweep: file.sweep,
+    rollout: { maxUnavailable, settle, deadline, coalesce, skew },
+    sweep: { every: file.sweep.every, deep: file.sweep.deep },
     worker: file.worker,
     secrets: secrets.flatMap((secret) => {
       const { entry, rotator } = secret;
       const vault = byName.get(entry.vault.toLowerCase());
       if (!vault || !rotator) return [];
-      const children = descendantsOf(secret, secrets).flatMap((child) =>
+      const derived = descendantsOf(secret, secrets).flatMap((child) =>
         compileDerived(child, secrets, byName, file),
       );
-      return [{ ...compileSecret(entry, vault, rotator, file), children }];
+      return [{ ...compileSecret(entry, vault, rotator, file), derived }];
     }),
   });
 }
@@ -63,7 +63,7 @@ function compileSecret(
   vault: VaultPolicy,
   rotator: BoundRotator,
   { defaults }: PolicyFile,
-): Omit<SecretPolicy, "children"> {
+): Omit<SecretPolicy, "derived"> {
   return {
     key: `${vault.name}/${entry.name}`,
     vault,

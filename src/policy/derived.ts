@@ -20,10 +20,10 @@ function chainOf(secret: SecretPart, all: readonly SecretPart[]): SecretPart[] {
   return chain;
 }
 
-/** Everything that is derived from this secret, directly or not, parents before their children. */
+/** Everything that is derived from this secret, directly or not, parents before what is derived from them. */
 export function descendantsOf({ key }: SecretPart, all: readonly SecretPart[]): SecretPart[] {
-  const children = all.filter((other) => parentOf(other) === key);
-  return children.flatMap((child) => [child, ...descendantsOf(child, all)]);
+  const derived = all.filter((other) => parentOf(other) === key);
+  return derived.flatMap((child) => [child, ...descendantsOf(child, all)]);
 }
 
 /** What is granted by the signature in it: its own, or that of the secret it is derived from. */

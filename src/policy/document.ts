@@ -13,7 +13,7 @@ import {
 } from "yaml";
 
 /** Counted from 1, as editors do. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }

@@ -17,33 +17,14 @@ export function findSecretByKey(policy: Policy, key: string): SecretPolicy | und
 }
 
 /** Of the secret and of all that is derived from it. */
-function namesOf({ key, children }: SecretPolicy): string[] {
-  return [key, ...children.map((child) => child.key)].map((name) => name.toLowerCase());
-}
-
-/** By its short name. */
-export function findVault(policy: Policy, name: string): VaultPolicy | undefined {
-  const wanted = name.toLowerCase();
-  return policy.vaults.find((vault) => vault.name === wanted);
+function namesOf({ key, derived }: SecretPolicy): string[] {
+  return [key, ...derived.map((child) => child.key)].map((name) => name.toLowerCase());
 }
 
 /** By its ARM resource id, as Event Grid names it. */
 export function findVaultById(policy: Policy, id: string): VaultPolicy | undefined {
   const wanted = normaliseId(id);
   return policy.vaults.find((vault) => vault.id === wanted);
-}
-
-/** The groups that the policy names as dependents of this secret; discovered ones are not among them. */
-export function namedGroups(secret: Pick<SecretPolicy, "dependents">): GroupId[] {
-  return secret.dependents.flatMap((dependent) => (dependent.kind === "group" ? [dependent.group] : []));
-}
-
-/** The secrets that name this group as a dependent, or from which one is derived that does. */
-export function secretsNaming(policy: Policy, group: GroupId): SecretPolicy[] {
-  const wanted = normaliseId(group);
-  return policy.secrets.filter((secret) =>
-    [secret, ...secret.children].some((each) => namedGroups(each).includes(wanted)),
-  );
 }
 
 /**

@@ -16,6 +16,7 @@ export interface PolicyParts {
   readonly cloud: PolicyFile["cloud"] | undefined;
   readonly defaults: Defaults | undefined;
   readonly rollout: PolicyFile["rollout"] | undefined;
+  readonly sweep: PolicyFile["sweep"] | undefined;
   readonly windows: PolicyFile["windows"] | undefined;
   readonly secrets: readonly SecretPart[];
 }
@@ -48,6 +49,7 @@ export function readParts(
     cloud,
     defaults: quietly(PolicyFile.shape.defaults, top.defaults),
     rollout: quietly(PolicyFile.shape.rollout, top.rollout),
+    sweep: quietly(PolicyFile.shape.sweep, top.sweep),
     windows: quietly(PolicyFile.shape.windows, top.windows),
     secrets,
   };

@@ -16,8 +16,6 @@ export interface Policy {
   readonly sweep: {
     readonly every: Millis;
     readonly deep: Millis;
-    readonly warn: Millis;
-    readonly page: Millis;
   };
   readonly worker: {
     readonly lock: Millis;
@@ -43,8 +41,6 @@ export interface RolloutPolicy {
   readonly deadline: Millis;
   readonly coalesce: Millis;
   readonly skew: Millis;
-  readonly perGroupPerHour: number;
-  readonly perHour: number;
 }
 
 export interface SecretPolicy {
@@ -64,8 +60,8 @@ export interface SecretPolicy {
   /** `false`: the old credential is left alive at the provider (its version is still disabled). */
   readonly retire: boolean;
   readonly dependents: readonly DependentPolicy[];
-  /** Everything that is derived from it, directly or not: parents before their children. */
-  readonly children: readonly DerivedPolicy[];
+  /** Everything that is derived from it, directly or not: parents before what is derived from them. */
+  readonly derived: readonly DerivedPolicy[];
 }
 
 /** A secret that is built from another one, and rebuilt whenever that one changes. */

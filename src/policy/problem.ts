@@ -63,7 +63,7 @@ function unknownKey(key: string, expected: string): string {
 }
 
 /** What was found, short enough for a line. */
-export function show(value: unknown): string {
+function show(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "a map";

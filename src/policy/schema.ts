@@ -79,8 +79,8 @@ const Rollout = section({
   deadline: PositiveDuration.prefault("10m").describe("Until when a restarted group must be healthy."),
   coalesce: Duration.prefault("60s").describe("Rotations this close together share a restart."),
   skew: Duration.prefault("60s").describe("Clocks may differ by this much."),
-  perGroupPerHour: count(1, 1000).default(3).describe("Restarts of one group per hour."),
-  perHour: count(1, 10_000).default(20).describe("Restarts of all groups per hour."),
+  perGroupPerHour: count(1, 1000).optional().describe("Restarts of one group per hour: not supported yet."),
+  perHour: count(1, 10_000).optional().describe("Restarts of all groups per hour: not supported yet."),
 }).prefault({});
 
 const time = 'expected a time of day in quotes, such as "22:00"';
@@ -104,13 +104,11 @@ const Window = section({
 const Sweep = section({
   every: PositiveDuration.prefault("1h").describe("How often vault metadata is looked through."),
   deep: PositiveDuration.prefault("24h").describe("How often providers and groups are looked at too."),
-  warn: Duration.prefault("21d").describe("Warn when a secret expires sooner than this."),
-  page: Duration.prefault("7d").describe("Page somebody when a secret expires sooner than this."),
+  warn: Duration.optional().describe("Warn when a secret expires sooner than this: not supported yet."),
+  page: Duration.optional().describe(
+    "Page somebody when a secret expires sooner than this: not supported yet.",
+  ),
 })
-  .refine(({ page, warn }) => page <= warn, {
-    error: "expected page to be at most warn: a warning comes before a page",
-    ...whenRead,
-  })
   .refine(({ every, deep }) => every <= deep, { error: "expected every to be at most deep", ...whenRead })
   .prefault({});
 

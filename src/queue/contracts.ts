@@ -1,31 +1,18 @@
 import { z } from "zod";
+import type { FaultCode } from "../errors.ts";
+import { requestModes, triggers } from "../request.ts";
 
 /** The pipeline's stages; each is a queue of its own, so that a slow stage never holds up another. */
 export const stages = ["sweep-vaults", "rotate-secret", "roll-dependents", "restart-group"] as const;
-export type Stage = (typeof stages)[number];
 
-/**
- * Why somebody should look at a secret. `nudge` is our own reminder, set when a look said "again at ..."; `confirmed`
- * comes from the roller when a secret's dependents are all on the new version, `roll-failed` from a restart that did
- * not come back.
- */
-export const Trigger = z.enum([
-  "near-expiry",
-  "expired",
-  "new-version",
-  "manual",
-  "sweep",
-  "nudge",
-  "confirmed",
-  "roll-failed",
-]);
-export type Trigger = z.infer<typeof Trigger>;
+export type Stage = (typeof stages)[number];
 
 /** W3C trace context, so that a job continues the trace that queued it. */
 const TraceContext = z.strictObject({
   traceparent: z.string().max(64),
   tracestate: z.string().max(512).optional(),
 });
+
 export type TraceContext = z.infer<typeof TraceContext>;
 
 const envelope = { v: z.literal(1), policy: z.string().max(64), trace: TraceContext.optional() };
@@ -35,23 +22,23 @@ const secret = { vault: z.string().max(24), name: z.string().max(127) };
 export const RotateSecret = z.strictObject({
   ...envelope,
   ...secret,
-  trigger: Trigger,
+  trigger: z.enum(triggers),
   /** The version the event named, or the one the requester saw. */
   version: z.string().max(64).optional(),
-  /** The last four answer a rotation that has asked something; `confirm` and `revoke` say of what in `subject`. */
-  mode: z.enum(["routine", "compromised", "retry", "abandon", "confirm", "revoke"]).default("routine"),
+  /** `confirm` and `revoke` say of what in `subject`. */
+  mode: z.enum(requestModes).default("routine"),
   /** A container group's id, or a credential's. */
   subject: z.string().max(512).optional(),
   requestId: z.string().max(64),
   /** Who asked, as they say themselves. */
   actor: z.string().max(128).optional(),
   reason: z.string().max(256).optional(),
-  /** Rotate although it is not due and was rotated a moment ago. */
-  again: z.boolean().optional(),
 });
+
 export type RotateSecret = z.infer<typeof RotateSecret>;
 
 export const RollDependents = z.strictObject({ ...envelope, reason: z.string().max(256).optional() });
+
 export type RollDependents = z.infer<typeof RollDependents>;
 
 export const RestartGroup = z.strictObject({
@@ -66,9 +53,11 @@ export const RestartGroup = z.strictObject({
   /** A hint, kept by the job itself: when the job first looked; the roll-out deadline counts from here. */
   since: z.number().optional(),
 });
+
 export type RestartGroup = z.infer<typeof RestartGroup>;
 
 export const SweepVaults = z.strictObject({ ...envelope, deep: z.boolean().default(false) });
+
 export type SweepVaults = z.infer<typeof SweepVaults>;
 
 export interface StageData {
@@ -114,10 +103,17 @@ export interface Progress {
   readonly secret?: string;
   readonly rotation?: string;
   readonly group?: string;
+  /** When the next step is due, where it waits for a time (ms since the epoch). */
+  readonly until?: number;
+  /** Why it failed, or what a person is asked. */
+  readonly code?: FaultCode;
 }
 
-/** How a run of a job ended, if not by a fault. `again`: same job, not before that time; costs no attempt. */
-export type Outcome = { readonly done: string } | { readonly again: number; readonly why: string };
+/**
+ * How a run of a job ended, if not by a fault. `requeueAfter`: the same job, not before that time (ms since the epoch);
+ * costs no attempt.
+ */
+export type Outcome = { readonly done: string } | { readonly requeueAfter: number; readonly why: string };
 
 /** What a job gets besides its data. */
 export interface JobContext {

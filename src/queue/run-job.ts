@@ -7,8 +7,9 @@ import { attribute } from "../telemetry/names.ts";
 import type { JobDefinition, Stage, StageData } from "./contracts.ts";
 import { addDeadLetter } from "./dead-letters.ts";
 import { describeIssues } from "./enqueue.ts";
-import { type JobResult, type JobServices, type Run, createJobContext, lockLost } from "./job-context.ts";
-import { type Verdict, judge, newerJobWait } from "./verdict.ts";
+import { writeFailure } from "./failure.ts";
+import { createJobContext, type JobResult, type JobServices, lockLost, type Run } from "./job-context.ts";
+import { fateOf, newerJobWait, type Fate } from "./fate.ts";
 
 /** BullMQ stores an error's message and stack: ours has a code, our own sentence and no stack. */
 class RunFailed extends Error {
@@ -16,7 +17,7 @@ class RunFailed extends Error {
   override readonly stack = "";
 }
 
-class GaveUp extends UnrecoverableError {
+class DeadLettered extends UnrecoverableError {
   override readonly stack = "";
 }
 
@@ -32,19 +33,19 @@ export async function runJob<S extends Stage>(
   signal: AbortSignal,
 ): Promise<JobResult> {
   const run: Run<S> = { stage, services, job, token, signal };
-  if (isNewer(job.data)) return postpone(run, services.clock.now() + newerJobWait);
+  if (isNewer(job.data)) return requeueAfter(run, services.clock.now() + newerJobWait);
   const parsed = stage.data.safeParse(job.data);
   if (!parsed.success) {
     const fault = new Fault("invalid-job", describeIssues(parsed.error));
-    return giveUp(run, fault, undefined);
+    return deadLetter(run, fault, undefined);
   }
   try {
     const outcome = await inTraceOf(parsed.data, () =>
       stage.run(parsed.data, createJobContext(run, parsed.data)),
     );
     if ("done" in outcome) return { done: outcome.done };
-    services.log.debug({ ...ids(run), at: outcome.again }, outcome.why);
-    return await postpone(run, outcome.again);
+    services.log.debug({ ...ids(run), at: outcome.requeueAfter }, outcome.why);
+    return await requeueAfter(run, outcome.requeueAfter);
   } catch (error) {
     if (error instanceof DelayedError) throw error;
     return settle(run, toFault(error), parsed.data);
@@ -71,36 +72,36 @@ function inTraceOf<T>(data: StageData[Stage], work: () => Promise<T>): Promise<T
 async function settle<S extends Stage>(run: Run<S>, fault: Fault, data: StageData[S]): Promise<never> {
   const { job, stage, services, signal } = run;
   const attempt = job.attemptsMade + 1;
-  const verdict = judge(fault, {
+  const fate = fateOf(fault, {
     now: services.clock.now(),
     since: job.timestamp + (job.opts.delay ?? 0),
     attempt,
     attempts: Math.min(stage.attempts, job.opts.attempts ?? 1),
     aborted: signal.aborted ? (signal.reason === lockLost ? "lock-lost" : "stopping") : undefined,
   });
-  tell(run, fault, verdict);
-  if (verdict.fate === "retry") throw new RunFailed(storable(fault));
-  if (verdict.fate === "again") return postpone(run, verdict.at);
-  if (verdict.fate === "give-up") return giveUp(run, fault, data);
-  if (verdict.fate === "put-back") return putBack(job, run.token);
+  tell(run, fault, fate);
+  if (fate.kind === "retry") throw new RunFailed(writeFailure(fault, data));
+  if (fate.kind === "requeue-after") return requeueAfter(run, fate.at);
+  if (fate.kind === "dead-letter") return deadLetter(run, fault, data);
+  if (fate.kind === "requeue") return requeue(job, run.token);
   throw new WaitingError();
 }
 
 /** For the next worker, at once and at no cost in attempts. */
-export async function putBack(job: Job, token: string): Promise<never> {
+export async function requeue(job: Job, token: string): Promise<never> {
   // Fails only if the job is not ours any more.
   await job.moveToWait(token).catch(() => {});
   throw new WaitingError();
 }
 
 /** Puts the job back until then, at no cost in attempts. */
-async function postpone<S extends Stage>({ job, token }: Run<S>, at: Timestamp): Promise<never> {
+async function requeueAfter<S extends Stage>({ job, token }: Run<S>, at: Timestamp): Promise<never> {
   // Fails only if the job is not ours any more (lock lost, Redis flushed): then there is nothing to put back.
   await job.moveToDelayed(at, token).catch(() => {});
   throw new DelayedError();
 }
 
-async function giveUp<S extends Stage>(
+async function deadLetter<S extends Stage>(
   { stage, services, job }: Run<S>,
   fault: Fault,
   data: StageData[S] | undefined,
@@ -115,9 +116,9 @@ async function giveUp<S extends Stage>(
   };
   await addDeadLetter(services.redis, services.clock, letter).catch(() => {
     // The job stays until its end can be written down.
-    throw new RunFailed(storable(fault));
+    throw new RunFailed(writeFailure(fault, data));
   });
-  throw new GaveUp(storable(fault));
+  throw new DeadLettered(writeFailure(fault, data));
 }
 
 function withoutEnvelope({
@@ -129,14 +130,13 @@ function withoutEnvelope({
   return data;
 }
 
-function storable(fault: Fault): string {
-  return `${fault.code}: ${fault.message}`.slice(0, 500);
-}
-
-function tell<S extends Stage>(run: Run<S>, fault: Fault, verdict: Verdict): void {
-  trace.getActiveSpan()?.setAttributes({ [attribute.code]: fault.code, [attribute.outcome]: verdict.fate });
-  const fields = { ...ids(run), code: fault.code, attempt: run.job.attemptsMade + 1, fate: verdict.fate };
-  const level = verdict.fate === "give-up" || fault.code === "internal-error" ? "error" : "info";
+function tell<S extends Stage>(run: Run<S>, fault: Fault, fate: Fate): void {
+  const span = trace.getActiveSpan();
+  span?.setAttributes({ [attribute.code]: fault.code, [attribute.outcome]: fate.kind });
+  if (fate.kind === "retry" || fate.kind === "dead-letter")
+    span?.setAttribute(attribute.errorType, fault.code);
+  const fields = { ...ids(run), code: fault.code, attempt: run.job.attemptsMade + 1, fate: fate.kind };
+  const level = fate.kind === "dead-letter" || fault.code === "internal-error" ? "error" : "info";
   run.services.log[level](
     { ...fields, ...(fault.secret ? { [attribute.secret]: fault.secret } : {}) },
     fault.message,

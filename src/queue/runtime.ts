@@ -7,9 +7,9 @@ import { type JobResult, type JobServices, lockLost } from "./job-context.ts";
 import { createLocks } from "./locks.ts";
 import { prefix } from "./queues.ts";
 import { type RedisConnections, errorCode } from "./redis.ts";
-import { putBack, runJob } from "./run-job.ts";
+import { requeue, runJob } from "./run-job.ts";
 import type { QueueTelemetry } from "./telemetry.ts";
-import { type Backoff, backoffDelay, usualBackoff } from "./verdict.ts";
+import { type Backoff, backoffDelay, usualBackoff } from "./fate.ts";
 
 export interface RuntimeParts {
   readonly redis: RedisConnections;
@@ -114,7 +114,7 @@ function startWorker<S extends Stage>(
     async (bullJob, token, signal) => {
       if (token === undefined || signal === undefined) throw new WaitingError();
       // A worker that was waiting for a job when it was paused still takes the next one.
-      if (worker.isPaused()) return putBack(bullJob, token);
+      if (worker.isPaused()) return requeue(bullJob, token);
       count(1);
       return runJob(stage, services, bullJob, token, signal).finally(() => count(-1));
     },

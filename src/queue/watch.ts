@@ -2,7 +2,9 @@ import { QueueEvents } from "bullmq";
 import { EventEmitter, on } from "node:events";
 import { z } from "zod";
 import { type Clock, systemClock } from "../clock.ts";
+import { type FaultCode, isFaultCode } from "../errors.ts";
 import { type Progress, type Stage, stages } from "./contracts.ts";
+import { readFailure } from "./failure.ts";
 import { awayFault, prefix } from "./queues.ts";
 import type { RedisConnections } from "./redis.ts";
 
@@ -13,6 +15,8 @@ const ProgressData: z.ZodType<Progress> = z.strictObject({
   secret: z.string().optional(),
   rotation: z.string().optional(),
   group: z.string().optional(),
+  until: z.number().optional(),
+  code: z.custom<FaultCode>((code) => typeof code === "string" && isFaultCode(code)).optional(),
 });
 
 const Completed = z.object({ done: z.string() });
@@ -54,9 +58,12 @@ export function watchProgress(redis: RedisConnections, options: WatchOptions): W
       const text = Completed.safeParse(returnvalue).data?.done ?? "";
       tell(jobId, { at: clock.now(), step: "completed", text });
     });
-    source.on("failed", ({ jobId, failedReason }) =>
-      tell(jobId, { at: clock.now(), step: "failed", text: failedReason }),
-    );
+    source.on("failed", ({ jobId, failedReason }) => {
+      const { secrets, ...failure } = readFailure(failedReason);
+      const failed = { at: clock.now(), step: "failed", ...failure };
+      if (secrets.length === 0) tell(jobId, failed);
+      for (const secret of secrets) tell(jobId, { ...failed, secret });
+    });
     const close = () => {
       source.close().catch(() => {});
     };

@@ -1,7 +1,8 @@
 import type { Timestamp } from "../clock.ts";
+import type { Standing } from "../dependents/group-facts.ts";
+import { isConfirmed, standing } from "../dependents/standing.ts";
 import type { RolloutPolicy } from "../policy/policy.ts";
-import { isConfirmed, standing } from "./evidence.ts";
-import type { Fleet, Need, Standing } from "./state.ts";
+import type { Fleet, Need } from "./fleet.ts";
 
 /** One group to be restarted now, for all its secrets at once. */
 export interface Restart {
@@ -22,7 +23,7 @@ export interface RolloutDecision {
   readonly unconfirmed: readonly string[];
 }
 
-type Rules = Pick<RolloutPolicy, "maxUnavailable" | "settle" | "skew" | "coalesce">;
+type RolloutRules = Pick<RolloutPolicy, "maxUnavailable" | "settle" | "skew" | "coalesce">;
 
 /** A group with all that is asked of it. */
 interface Order {
@@ -36,14 +37,14 @@ interface Order {
  * unavailable, and while `maxUnavailable` of them do, nothing else is restarted. So one failed restart stops the roll.
  * The order is the same at every look, which is what makes a restart that was queued but not yet seen harmless.
  */
-export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
+export function nextRestarts(fleet: Fleet, rules: RolloutRules): RolloutDecision {
   const orders = ordersOf(fleet, rules);
   const isSeen = ({ group }: Order) => fleet.groups.has(group.toLowerCase());
   const isDown = (order: Order) => order.where === "unsettled" && isSeen(order);
   const unavailable = orders.filter((order) => order.where === "settling" || isDown(order));
   const ready = orders.filter((order) => order.where === "behind" && isFree(order, orders));
-  const due = ready.filter((order) => dueAt(order, rules) <= fleet.now);
-  const later = ready.map((order) => dueAt(order, rules)).filter((at) => at > fleet.now);
+  const due = ready.filter((order) => restartAt(order, rules) <= fleet.now);
+  const later = ready.map((order) => restartAt(order, rules)).filter((at) => at > fleet.now);
   const restart = taken(due, unavailable, rules).map((order) => restartOf(order, rules));
   // Nobody waits for a group that gates nothing: who restarted it has watched it.
   const watch = orders.filter((order) => isDown(order) && gates(order));
@@ -60,7 +61,11 @@ export function nextRestarts(fleet: Fleet, rules: Rules): RolloutDecision {
  * takes no room from those that gate. A queued restart shows as `behind` until its containers start anew, and is first
  * in order then, so it is taken again.
  */
-function taken(due: readonly Order[], unavailable: readonly Order[], { maxUnavailable }: Rules): Order[] {
+function taken(
+  due: readonly Order[],
+  unavailable: readonly Order[],
+  { maxUnavailable }: RolloutRules,
+): Order[] {
   const urgent = due.filter(isUrgent);
   const others = due.filter((order) => !isUrgent(order));
   const room = (busy: readonly Order[]) => Math.max(0, maxUnavailable - busy.length);
@@ -78,7 +83,7 @@ function gates({ needs }: Order): boolean {
 }
 
 /** Gating groups come first, in the policy's order; then the discovered ones. */
-function ordersOf(fleet: Fleet, rules: Rules): Order[] {
+function ordersOf(fleet: Fleet, rules: RolloutRules): Order[] {
   const byGroup = Map.groupBy(fleet.needs, ({ group }) => group.toLowerCase());
   const orders = [...byGroup].map(([key, needs]): Order => {
     const group = needs[0]?.group ?? key;
@@ -88,7 +93,7 @@ function ordersOf(fleet: Fleet, rules: Rules): Order[] {
 }
 
 /** Unknown groups count as unsettled: what could not be looked at is neither restarted nor confirmed. */
-function standingOf(fleet: Fleet, need: Need, rules: Rules): Standing {
+function standingOf(fleet: Fleet, need: Need, rules: RolloutRules): Standing {
   const facts = fleet.groups.get(need.group.toLowerCase());
   return facts ? standing(facts, need, rules, fleet.now) : "unsettled";
 }
@@ -106,13 +111,13 @@ function isFree({ needs }: Order, orders: readonly Order[]): boolean {
 }
 
 /** Late enough to read the newest version, and to bring along other rotations published shortly after the oldest. */
-function dueAt({ needs }: Order, { skew, coalesce }: Rules): Timestamp {
+function restartAt({ needs }: Order, { skew, coalesce }: RolloutRules): Timestamp {
   const published = needs.map(({ publishedAt }) => publishedAt);
   if (needs.some(({ urgent }) => urgent)) return Math.max(...published) + skew + 1;
   return Math.max(Math.min(...published) + coalesce, Math.max(...published) + skew + 1);
 }
 
-function restartOf({ group, needs }: Order, { skew }: Rules): Restart {
+function restartOf({ group, needs }: Order, { skew }: RolloutRules): Restart {
   return {
     group,
     startedAfter: Math.max(...needs.map(({ publishedAt }) => publishedAt)) + skew,
@@ -126,7 +131,7 @@ function againAt(
   orders: readonly Order[],
   restart: readonly Restart[],
   later: readonly Timestamp[],
-  { settle }: Rules,
+  { settle }: RolloutRules,
 ): Timestamp | undefined {
   if (restart.length > 0) return undefined;
   const settled = orders
@@ -136,7 +141,7 @@ function againAt(
   return times.length > 0 ? Math.max(fleet.now, Math.min(...times)) : undefined;
 }
 
-function bySecret(fleet: Fleet, rules: Rules): Pick<RolloutDecision, "confirmed" | "unconfirmed"> {
+function bySecret(fleet: Fleet, rules: RolloutRules): Pick<RolloutDecision, "confirmed" | "unconfirmed"> {
   const open = fleet.needs.filter((need) => need.gate && !isConfirmed(standingOf(fleet, need, rules)));
   const unconfirmed = new Set(open.map(({ secret }) => secret));
   const all = new Set(fleet.needs.map(({ secret }) => secret));

@@ -1,13 +1,14 @@
 import type { Timestamp } from "../clock.ts";
 import { toFault } from "../errors.ts";
 import type { SecretPolicy } from "../policy/policy.ts";
-import { describeAction } from "./describe.ts";
-import { lookAtChildren } from "./children.ts";
-import { lookAndDecide } from "./decide.ts";
-import type { Action } from "./action.ts";
-import { dueAt } from "./due.ts";
-import type { Child, Observed, RotationPorts } from "./observed.ts";
-import type { ChildFacts } from "./state.ts";
+import type { Action } from "./model/action.ts";
+import { dueAt } from "./model/due.ts";
+import type { DerivedFacts } from "./model/observation.ts";
+import type { DerivedSecret, Snapshot } from "./model/snapshot.ts";
+import { observeDerived } from "./observe/derived.ts";
+import type { RotationPorts } from "./ports.ts";
+import { observeAndDecide } from "./reconcile.ts";
+import { describeAction } from "./report/describe.ts";
 
 /** One secret as `keyturn status` shows it: what is there, and what would happen next. No values. */
 export interface SecretStatus {
@@ -30,7 +31,7 @@ export interface SecretStatus {
 export interface DerivedStatus {
   /** `vault/name` */
   readonly secret: string;
-  readonly state: ChildFacts["state"];
+  readonly state: DerivedFacts["state"];
   readonly version: string | undefined;
   readonly createdAt: Timestamp | undefined;
   readonly expiresAt: Timestamp | undefined;
@@ -43,18 +44,18 @@ export async function statusOf(
   signal: AbortSignal,
 ): Promise<SecretStatus> {
   try {
-    const { observed, action } = await lookAndDecide(secret, undefined, ports, signal);
-    if (secret.children.length === 0) return row(secret, observed, action);
+    const { observed, action } = await observeAndDecide(secret, undefined, ports, signal);
+    if (secret.derived.length === 0) return row(secret, observed, action);
     // Not every decision needs this look.
-    const { children } = await lookAtChildren(secret, observed, ports, signal);
-    return { ...row(secret, observed, action), derived: children.map(derivedRow) };
+    const { derived } = await observeDerived(secret, observed, ports, signal);
+    return { ...row(secret, observed, action), derived: derived.map(derivedRow) };
   } catch (error) {
     const { code, message } = toFault(error);
     return { ...nothing(secret), state: "unreachable", next: `${code}: ${message}` };
   }
 }
 
-function row(secret: SecretPolicy, { facts }: Observed, action: Action): SecretStatus {
+function row(secret: SecretPolicy, { facts }: Snapshot, action: Action): SecretStatus {
   const next = describeAction(action).text;
   if (facts.latest.kind !== "readable") return { ...nothing(secret), state: stateOf(action), next };
   const { version, createdAt, expiresAt, record } = facts.latest;
@@ -71,7 +72,7 @@ function row(secret: SecretPolicy, { facts }: Observed, action: Action): SecretS
   };
 }
 
-function derivedRow({ policy, state, stored }: Child): DerivedStatus {
+function derivedRow({ policy, state, stored }: DerivedSecret): DerivedStatus {
   const { version, createdAt, expiresAt } = stored ?? {};
   return { secret: policy.key, state, version, createdAt, expiresAt };
 }

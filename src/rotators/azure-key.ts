@@ -65,7 +65,7 @@ export const azureKey = defineRotator<Target>({
     const { kind, names } = resourceOf(target);
     return kind.dataPlane === "storage" ? createSignSas(names[0] ?? "") : undefined;
   },
-  async look(target, known, { providers: { azureKeys }, signal }) {
+  async observe(target, known, { providers: { azureKeys }, signal }) {
     const listed = await azureKeys.list(resourceOf(target), signal);
     const found = known.map((credential) => keyOf(target, listed, credential));
     return {
@@ -139,7 +139,7 @@ function keyOf(target: Target, listed: ListedKeys, { id, value }: Credential): s
 
 function acceptance(target: Target, { id }: Credential, found: string | undefined): Acceptance {
   if (found !== undefined) return "accepted";
-  return id === "" || keysOf(target).includes(id) ? "refused" : "unknown";
+  return id === "" || keysOf(target).includes(id) ? "rejected" : "unknown";
 }
 
 /** The other keys of the resource are somebody else's. */

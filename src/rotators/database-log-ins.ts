@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Fault, isFault } from "../errors.ts";
-import type { DatabaseAddress } from "../providers/database-address.ts";
-import { alphabets, defaultLength, randomText } from "../providers/passwords.ts";
+import type { DatabaseAddress } from "../providers/sql/address.ts";
+import { alphabets, defaultLength, randomText } from "../providers/password/generate.ts";
 import type { SecretValue } from "../secret-value.ts";
 import {
   type Acceptance,
@@ -9,7 +9,7 @@ import {
   defineRotator,
   type Providers,
   type Rotator,
-  type Sighting,
+  type RotatorObservation,
 } from "./rotator.ts";
 
 export const HostName = z
@@ -106,7 +106,7 @@ export function defineLogInRotator<T extends LogInTarget>(rotator: LogInRotator<
       id: slot,
       value: randomText(defaultLength, alphabets.unreserved, random),
     }),
-    look: (target, known, { providers, signal }) =>
+    observe: (target, known, { providers, signal }) =>
       look(target, names(target), known, logIns(providers), signal),
     async apply(target, { id: name, value }, { providers, signal }) {
       assertOurs(rotator, target, name);
@@ -135,13 +135,13 @@ async function look(
   known: readonly Credential[],
   server: LogIns,
   signal: AbortSignal,
-): Promise<Sighting> {
+): Promise<RotatorObservation> {
   const found = await server.find(target, target.admin, names, signal);
   const accepts: Acceptance[] = [];
   for (const { id, value } of known) {
     if (!names.includes(id)) accepts.push("unknown");
-    else if (!found.get(id)?.login) accepts.push("refused");
-    else accepts.push((await server.accepts(target, id, value, signal)) ? "accepted" : "refused");
+    else if (!found.get(id)?.login) accepts.push("rejected");
+    else accepts.push((await server.accepts(target, id, value, signal)) ? "accepted" : "rejected");
   }
   return { exists: names.filter((name) => found.has(name)), accepts };
 }

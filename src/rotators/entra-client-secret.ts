@@ -56,7 +56,7 @@ export const entraClientSecret = defineRotator<Target>({
     const { keyId, value } = await graph.addPassword(target.application, { displayName, endsAt }, signal);
     return { id: keyId, value };
   },
-  async look(target, known, { providers: { graph }, now, signal, label }) {
+  async observe(target, known, { providers: { graph }, now, signal, label }) {
     const { secrets } = await applicationOf(target, graph, signal);
     const works = await Promise.all(known.map(({ value }) => signsIn(target, graph, value, signal)));
     const asked = known.map((credential, index) => ({
@@ -118,7 +118,7 @@ interface Asked {
 function acceptanceOf({ credential, works, entry }: Asked, now: Timestamp): Acceptance {
   // It works but is not listed: just added or just removed, and one of the two answers is from the past.
   if (works) return entry || credential.id === "" ? "accepted" : "unknown";
-  return entry && isYoung(entry, now) ? "unknown" : "refused";
+  return entry && isYoung(entry, now) ? "unknown" : "rejected";
 }
 
 /** The entry that a record names if it can hold this value, else the only live one that can. */

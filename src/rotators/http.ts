@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Fault } from "../errors.ts";
-import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password-rules.ts";
-import { randomText } from "../providers/passwords.ts";
+import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password/rules.ts";
+import { randomText } from "../providers/password/generate.ts";
 import { defineRotator } from "./rotator.ts";
 
 const Url = z.string().max(512).refine(isPlain, {
@@ -60,10 +60,10 @@ export const http = defineRotator<Target>({
     id: slot,
     value: randomText(length, charactersOf(alphabet), random),
   }),
-  async look(target, known, { providers, signal }) {
+  async observe(target, known, { providers, signal }) {
     // Ids that are not of the target are none of the endpoint's business.
     const asked = known.filter(({ id }) => id === "" || target.slots.includes(id));
-    const { exists, credentials } = await providers.http.look(target, asked, signal);
+    const { exists, credentials } = await providers.http.observe(target, asked, signal);
     const answers = known.map((credential) => credentials[asked.indexOf(credential)]);
     return {
       exists: target.slots.filter((slot) => exists.includes(slot)),

@@ -15,7 +15,3 @@ export const rotators: readonly Rotator[] = [
   azureKey,
   entraClientSecret,
 ];
-
-export function rotatorNamed(id: string): Rotator | undefined {
-  return rotators.find((rotator) => rotator.id === id);
-}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { missingAccount } from "../providers/mariadb-faults.ts";
+import { missingAccount } from "../providers/mysql/faults.ts";
 import { defineLogInRotator, HostName, pairOf, Port } from "./database-log-ins.ts";
 
 /** MariaDB allows 80 characters; MySQL stops at 32 and answers for itself. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { missingRole } from "../providers/postgres-faults.ts";
+import { missingRole } from "../providers/postgres/faults.ts";
 import { defineLogInRotator, HostName, pairOf, Port } from "./database-log-ins.ts";
 
 /** PostgreSQL cuts longer names without a word (NAMEDATALEN), so that two of them could be one. */

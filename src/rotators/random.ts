@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password-rules.ts";
-import { randomText } from "../providers/passwords.ts";
+import { charactersOf, isLongEnough, passwordRules, tooShort } from "../providers/password/rules.ts";
+import { randomText } from "../providers/password/generate.ts";
 import { SecretValue } from "../secret-value.ts";
 import { defineRotator } from "./rotator.ts";
 
@@ -37,7 +37,7 @@ export const random = defineRotator({
     const text = randomText(length, charactersOf(alphabet), randomInt);
     return { id: slot, value: new SecretValue(prefix + text.reveal()) };
   },
-  look: async (_target, known) => ({
+  observe: async (_target, known) => ({
     exists: known.map(({ id }) => id),
     accepts: known.map(() => "accepted"),
   }),

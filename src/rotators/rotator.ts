@@ -3,10 +3,10 @@ import type { Millis, Timestamp } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { AzureKeys } from "../providers/azure-keys/azure-keys.ts";
 import type { SasGrant, SignSas } from "../providers/azure-keys/storage-sas.ts";
-import type { RandomInt } from "../providers/passwords.ts";
-import type { HttpEndpoint } from "../providers/http-endpoint.ts";
-import type { MariaDb } from "../providers/mariadb.ts";
-import type { Postgres } from "../providers/postgres.ts";
+import type { RandomInt } from "../providers/password/generate.ts";
+import type { HttpEndpoint } from "../providers/http/client.ts";
+import type { MariaDb } from "../providers/mysql/client.ts";
+import type { Postgres } from "../providers/postgres/client.ts";
 import type { CloudName } from "../azure/clouds.ts";
 import type { Graph } from "../azure/graph/graph.ts";
 import type { SecretValue } from "../secret-value.ts";
@@ -19,10 +19,10 @@ export interface Credential {
 }
 
 /** `unknown` = the provider could not be asked in a way that settles it; nothing may be concluded from it. */
-export type Acceptance = "accepted" | "refused" | "unknown";
+export type Acceptance = "accepted" | "rejected" | "unknown";
 
 /** What `look` saw at the provider. */
-export interface Sighting {
+export interface RotatorObservation {
   /** Ids of the credentials that exist there, live or not. */
   readonly exists: readonly string[];
   /** For each credential asked about, in the same order. */
@@ -34,7 +34,7 @@ export interface Sighting {
 }
 
 /** What a minted credential is made for. */
-export interface Minting {
+interface Minting {
   /** `""` where there are no slots. */
   readonly slot: string;
   /** `keyturn:<vault>/<name>:<rotation>`, by which ours are known at the provider; where it has room for a name. */
@@ -52,7 +52,7 @@ export interface Providers {
   readonly graph: Graph;
 }
 
-export type { RandomInt, SasGrant, SignSas };
+export type { SasGrant };
 
 export interface RotatorContext {
   readonly providers: Providers;
@@ -107,7 +107,7 @@ interface Common<T> {
   /** Signs with a credential of this target, for secrets derived from it; absent or `undefined` where nothing is signed. */
   signs?(target: T): SignSas | undefined;
   /** Which credentials exist, and which of the known ones are accepted. Changes nothing. */
-  look(target: T, known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
+  observe(target: T, known: readonly Credential[], context: RotatorContext): Promise<RotatorObservation>;
   /** Proves by real use that it works. @throws Fault `credential-rejected`, or `propagation-pending` while it may still spread */
   verify(target: T, credential: Credential, context: RotatorContext): Promise<void>;
   /** Makes the provider refuse the credential with this id; success if it already does. */
@@ -127,7 +127,7 @@ export interface BoundRotator {
   readonly signs?: SignSas | undefined;
   fields(credentialId: string): Readonly<Record<string, string>>;
   choose(slot: string, random: RandomInt): Credential;
-  look(known: readonly Credential[], context: RotatorContext): Promise<Sighting>;
+  observe(known: readonly Credential[], context: RotatorContext): Promise<RotatorObservation>;
   apply(credential: Credential, context: RotatorContext): Promise<void>;
   mint(minting: Minting, context: RotatorContext): Promise<Credential>;
   verify(credential: Credential, context: RotatorContext): Promise<void>;
@@ -168,7 +168,7 @@ function bind<T>(rotator: RotatorDefinition<T>, target: T, cloud: CloudName): Bo
     signs: rotator.signs?.(target),
     fields: (credentialId) => rotator.fields(target, credentialId, cloud),
     ...makingOf(rotator, target),
-    look: (known, context) => rotator.look(target, known, context),
+    observe: (known, context) => rotator.observe(target, known, context),
     verify: (credential, context) => rotator.verify(target, credential, context),
     revoke: (credentialId, context) => rotator.revoke(target, credentialId, context),
   };

@@ -21,9 +21,9 @@ export type AuditAction =
   | "resolve";
 
 /** Who did what to which secret, and how it ended. Ids and words only. */
-export interface AuditEvent {
+interface AuditEvent {
   readonly action: AuditAction;
-  readonly outcome: "done" | "refused" | "failed";
+  readonly outcome: "done" | "rejected" | "failed";
   /** `vault/name` */
   readonly secret: string;
   readonly rotation?: string | undefined;

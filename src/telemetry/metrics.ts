@@ -4,13 +4,13 @@ import type { FaultCode } from "../errors.ts";
 import { attribute, metric } from "./names.ts";
 
 /** How something ended; a fault tells its code. */
-export interface Ending {
-  readonly outcome: "done" | "again" | "retried" | "failed" | "rolled-back" | "refused";
+interface Ending {
+  readonly outcome: "done" | "requeued" | "retried" | "failed" | "rolled-back" | "rejected";
   readonly code?: FaultCode;
 }
 
 /** What the gauges tell of a secret; the last word about it counts. */
-export interface SecretGauge {
+interface SecretGauge {
   readonly expiresAt?: Timestamp | undefined;
   /** Since when a rotation of it is open. */
   readonly openSince?: Timestamp | undefined;

@@ -15,6 +15,8 @@ export const attribute = {
   action: "keyturn.action",
   outcome: "keyturn.outcome",
   code: "keyturn.code",
+  /** Of OpenTelemetry's semantic conventions: on every span that failed. */
+  errorType: "error.type",
   event: "keyturn.event",
   actor: "keyturn.actor",
   reason: "keyturn.reason",

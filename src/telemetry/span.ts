@@ -7,13 +7,20 @@ import {
   context as otel,
   trace,
 } from "@opentelemetry/api";
-import { toFault } from "../errors.ts";
+import { type FaultCode, toFault } from "../errors.ts";
+import { attribute } from "./names.ts";
 
 const tracer = trace.getTracer("keyturn");
 
 export interface SpanOptions {
   readonly kind?: SpanKind;
   readonly links?: Link[];
+}
+
+/** By code, never by message. */
+export function markFailed(span: Span, code: FaultCode): void {
+  span.setAttribute(attribute.errorType, code);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: code });
 }
 
 /**
@@ -30,7 +37,7 @@ export async function inSpan<T>(
   try {
     return await otel.with(trace.setSpan(otel.active(), span), work, undefined, span);
   } catch (error) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: toFault(error).code });
+    markFailed(span, toFault(error).code);
     throw error;
   } finally {
     span.end();

@@ -19,7 +19,7 @@ export interface VaultInMemory {
   connect(options?: Partial<VaultsOptions>): KeyVault;
 }
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly call: string;
   readonly authorized: boolean;
   readonly body: string;

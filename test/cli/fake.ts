@@ -5,7 +5,7 @@ import { policyJsonSchema } from "../../src/policy/schema.ts";
 import type { Stage } from "../../src/queue/contracts.ts";
 import type { DeadLetter } from "../../src/queue/dead-letters.ts";
 import type { WatchedProgress } from "../../src/queue/watch.ts";
-import { rotationId } from "../../src/rotation/rotation-id.ts";
+import { rotationId } from "../../src/rotation/record/rotation-id.ts";
 import type { SecretStatus } from "../../src/rotation/status.ts";
 import { load, policyText, vaultId } from "../policy/fixtures.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
@@ -19,9 +19,9 @@ const secrets = ["orders-db", "session-key"]
   .map((name) => `\n  - vault: prod-kv\n    name: ${name}\n    rotator: plain`)
   .join("");
 
-export const policy = load(policyText({ secrets }));
+const policy = load(policyText({ secrets }));
 
-export interface Queued {
+interface Queued {
   readonly stage: Stage;
   readonly data: object;
   readonly options: unknown;

@@ -1,10 +1,10 @@
 import { Fault } from "../../src/errors.ts";
-import type { MariaDb } from "../../src/providers/mariadb.ts";
-import type { Postgres } from "../../src/providers/postgres.ts";
+import type { MariaDb } from "../../src/providers/mysql/client.ts";
+import type { Postgres } from "../../src/providers/postgres/client.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
 
 /** Who may log in at a server, and with what. */
-export interface LogIn {
+interface LogIn {
   enabled: boolean;
   password: string | undefined;
 }

@@ -4,7 +4,7 @@ import { authenticate } from "../local-azure/http.ts";
 import type { HttpService } from "../local-azure/state.ts";
 import type { TokenAuthority } from "../local-azure/tokens.ts";
 
-export interface Slot {
+interface Slot {
   value: string | undefined;
   /** Until then not all of the system has heard of the last change. */
   spreadUntil: Timestamp;
@@ -32,7 +32,7 @@ export function createEndpointInMemory(endpoint: EndpointInMemory): HttpService 
     if ("refused" in caller) return status(401);
     const body = Body.parse(await request.json());
     const call = new URL(request.url).pathname.split("/").at(-1) ?? "";
-    if (call === "look") return look(endpoint, body);
+    if (call === "observe") return observe(endpoint, body);
     const slot = endpoint.slots.get(body.credential.id);
     if (!slot) return status(410);
     if (call !== "verify")
@@ -47,14 +47,14 @@ function change({ clock }: EndpointInMemory, slot: Slot, value: string | undefin
   return status(clock.now() < slot.spreadUntil ? 202 : 204);
 }
 
-function look(endpoint: EndpointInMemory, { credentials }: Body): Response {
+function observe(endpoint: EndpointInMemory, { credentials }: Body): Response {
   const { slots } = endpoint;
   const answers = credentials.map(({ id, value }) => {
     const name = id ?? [...slots].find(([, slot]) => slot.value === value)?.[0];
     const slot = slots.get(name ?? "");
-    if (!slot) return { acceptance: "refused" };
+    if (!slot) return { acceptance: "rejected" };
     if (isSpreading(endpoint, slot)) return { acceptance: "unknown", id: name };
-    return { acceptance: slot.value === value ? "accepted" : "refused", id: name };
+    return { acceptance: slot.value === value ? "accepted" : "rejected", id: name };
   });
   return Response.json({ exists: [...slots.keys()], credentials: answers });
 }

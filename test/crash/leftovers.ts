@@ -1,4 +1,4 @@
-import { readRecord } from "../../src/rotation/record.ts";
+import { readRecord } from "../../src/rotation/record/tags.ts";
 import type { DerivedSecret } from "./scenarios/scenario.ts";
 import { isAccepted, latest, type Snapshot } from "./snapshot.ts";
 import type { World } from "./world.ts";

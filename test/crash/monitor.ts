@@ -1,4 +1,4 @@
-import { readRecord } from "../../src/rotation/record.ts";
+import { readRecord } from "../../src/rotation/record/tags.ts";
 import type { SecretVersionState } from "../local-azure/state.ts";
 import type { Process } from "./process.ts";
 import type { DerivedSecret, Scenario } from "./scenarios/scenario.ts";

@@ -77,7 +77,9 @@ function changingOf(calls: readonly string[]): number[] {
 }
 
 function changesSomething(label: string): boolean {
-  return !/^GET |^queue progress|\.(accepts|roles|accounts)$|\/(look|verify)$|listKeys$|token$/.test(label);
+  return !/^GET |^queue progress|\.(accepts|roles|accounts)$|\/(observe|verify)$|listKeys$|token$/.test(
+    label,
+  );
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Job {
 /** What happens to a job after a run. */
 export type Fate =
   | { readonly kind: "done" | "dead"; readonly text: string }
-  | { readonly kind: "again"; readonly at: Timestamp; readonly costs: boolean };
+  | { readonly kind: "requeue-after"; readonly at: Timestamp; readonly costs: boolean };
 
 /**
  * Redis as BullMQ and our own locks use it: deduplication with one follow-up while a job runs, delays, stalled jobs,
@@ -98,7 +98,7 @@ export function createRedis(clock: Clock, lease: number): Redis {
     settle(job, owner, fate) {
       if (jobs.get(job.id)?.owner?.id !== owner) return false;
       job.owner = undefined;
-      if (fate.kind === "again") {
+      if (fate.kind === "requeue-after") {
         job.runAt = Math.max(fate.at, clock.now());
         if (fate.costs) job.attemptsMade += 1;
         return true;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { toFault } from "../../src/errors.ts";
 import type { Clock } from "../../src/clock.ts";
 import type { Enqueue, JobContext, JobDefinition, JobDefinitions, Stage } from "../../src/queue/contracts.ts";
-import { judge, usualBackoff } from "../../src/queue/verdict.ts";
+import { fateOf, usualBackoff } from "../../src/queue/fate.ts";
 import { cutOff, type Pass, type Process } from "./process.ts";
 import type { Fate, Job, Redis } from "./queue.ts";
 
@@ -30,19 +30,19 @@ export function enqueueOf({ process, redis, pass }: Omit<JobRunner, "jobs">): En
     );
 }
 
-/** One run of a job: taken, run with the context that `src/queue` would give it, settled by the same verdicts. */
+/** One run of a job: taken, run with the context that `src/queue` would give it, settled by the same fates. */
 export async function runNextJob(runner: JobRunner): Promise<void> {
   const { process, redis, pass, jobs } = runner;
   const owner = `${process.id} ${randomUUID()}`;
   // A worker that is cut off while it takes a job does not have it; the job stalls and comes back.
   const job = await pass(process, "queue take", () => redis.take(owner), cutOff.port).catch(() => undefined);
   if (!job) return redis.abandon(owner);
-  const fate = await fateOf(runner, jobs[job.stage], job, owner);
+  const fate = await ended(runner, jobs[job.stage], job, owner);
   const settle = () => redis.settle(job, owner, fate);
   await pass(process, `queue settle ${job.stage}`, settle, cutOff.port).catch(() => {});
 }
 
-async function fateOf<S extends Stage>(
+async function ended<S extends Stage>(
   runner: JobRunner,
   definition: JobDefinition<S>,
   job: Job,
@@ -55,22 +55,22 @@ async function fateOf<S extends Stage>(
     const run = () => definition.run(data, context);
     const outcome = await (singles.has(job.stage) ? context.withLock(`stage:${job.stage}`, run) : run());
     if ("done" in outcome) return { kind: "done", text: outcome.done };
-    return { kind: "again", at: outcome.again, costs: false };
+    return { kind: "requeue-after", at: outcome.requeueAfter, costs: false };
   } catch (error) {
     const fault = toFault(error);
     const now = clock.now();
-    const verdict = judge(fault, {
+    const fate = fateOf(fault, {
       now,
       since: job.addedAt,
       attempt: job.attemptsMade + 1,
       attempts: definition.attempts,
       aborted: undefined,
     });
-    if (verdict.fate === "again") return { kind: "again", at: verdict.at, costs: false };
-    if (verdict.fate === "give-up") return { kind: "dead", text: `${fault.code}: ${fault.message}` };
+    if (fate.kind === "requeue-after") return { kind: "requeue-after", at: fate.at, costs: false };
+    if (fate.kind === "dead-letter") return { kind: "dead", text: `${fault.code}: ${fault.message}` };
     // Without the jitter: the same schedule shall give the same run.
     const pause = Math.min(usualBackoff.first * 2 ** job.attemptsMade, usualBackoff.longest);
-    return { kind: "again", at: now + pause, costs: true };
+    return { kind: "requeue-after", at: now + pause, costs: true };
   }
 }
 

@@ -71,7 +71,7 @@ export function tasksFor({ depth, pairs, interleavings, histories, seed, only }:
   return tasks.filter((task) => taskName(task).includes(only) && (!("runs" in task) || task.runs > 0));
 }
 
-export function taskName(task: Task): string {
+function taskName(task: Task): string {
   if (task.part === "crash points") return task.row;
   if (task.part === "random crashes") return `random crashes, ${task.name}`;
   if (task.part === "two workers") return `two workers, ${task.kind}: ${task.scenario}`;

@@ -5,7 +5,7 @@ import { createIntake } from "../../src/intake/receive.ts";
 import type { Log } from "../../src/log.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
 import type { JobDefinitions } from "../../src/queue/contracts.ts";
-import type { RotationPorts } from "../../src/rotation/observed.ts";
+import type { RotationPorts } from "../../src/rotation/ports.ts";
 import { createRestartGroup } from "../../jobs/restart-group.ts";
 import { createRollDependents } from "../../jobs/roll-dependents.ts";
 import { createRotateSecret } from "../../jobs/rotate-secret.ts";

@@ -1,11 +1,11 @@
 import { createLog, type Log } from "../../src/log.ts";
-import { readRecord } from "../../src/rotation/record.ts";
-import { createGround, type Ground, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
+import { readRecord } from "../../src/rotation/record/tags.ts";
+import { createGround, type GroundOptions, hour, type Message, overlap } from "./ground.ts";
 import { broken } from "./monitor.ts";
 import { isAccepted, latest, type Snapshot } from "./snapshot.ts";
 import { stageOf } from "./stages.ts";
 import { createProcess, cutOff, never, type Pass, type Process, type Trouble } from "./process.ts";
-import { createRedis, type Redis } from "./queue.ts";
+import { createRedis } from "./queue.ts";
 import { runNextJob } from "./run-job.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { createWorker, type Worker } from "./worker.ts";
@@ -21,7 +21,7 @@ export interface WorldOptions extends GroundOptions {
 }
 
 /** Until then, calls with these labels fail without an effect. */
-export interface Outage {
+interface Outage {
   readonly of: RegExp;
   readonly until: number;
 }
@@ -310,4 +310,3 @@ export async function createWorld(scenario: Scenario, options: WorldOptions = {}
 }
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
-export type { Ground, Redis };

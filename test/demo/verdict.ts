@@ -39,11 +39,11 @@ export async function judge(evidence: Evidence): Promise<Check[]> {
   ];
 }
 
-export function versionsOf(world: World): readonly SecretVersionState[] {
+function versionsOf(world: World): readonly SecretVersionState[] {
   return world.vault.secrets.get("orders-db")?.versions ?? [];
 }
 
-export function groupOf(world: World, name: string): GroupState | undefined {
+function groupOf(world: World, name: string): GroupState | undefined {
   return world.azure.state.groups.get(world.groupId(name).toLowerCase());
 }
 
@@ -104,7 +104,7 @@ export function rotationTrace(spans: readonly Span[]): string | undefined {
 function oneTrace(spans: readonly Span[]): Check {
   const trace = rotationTrace(spans);
   const names = spans.filter(({ traceId }) => traceId === trace).map(({ name }) => name);
-  const stages = ["receive ", "rotate ", "publish", "roll dependents", "restart "];
+  const stages = ["receive ", "rotate secret", "publish", "roll dependents", "restart group"];
   const missing = stages.filter((stage) => !names.some((name) => name.startsWith(stage)));
   const detail = missing.length === 0 ? `${names.length} spans, ${trace}` : `missing: ${missing.join(", ")}`;
   return {

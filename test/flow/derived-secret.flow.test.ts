@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startMeter, type Meter } from "../demo/meter.ts";
-import { type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
+import { attributeOf, type SpanReceiver, startSpanReceiver } from "../support/spans.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
 import {
@@ -91,12 +91,14 @@ describe("a secret that is derived from one near its expiry", () => {
 
   test("is in the trace of its parent's rotation", async () => {
     const publish = await until("the write's span has arrived", () =>
-      receiver.spans.find(({ name }) => name === "publish-child"),
+      receiver.spans.find(({ name }) => name === "publish-derived"),
     );
-    const namesNow = () =>
-      new Set(receiver.spans.filter(({ traceId }) => traceId === publish.traceId).map(({ name }) => name));
-    for (const name of ["publish", "publish-child", "restart reports", "restart orders-api"])
-      await until(`${name} is in the trace`, () => namesNow().has(name));
+    const traced = () => receiver.spans.filter(({ traceId }) => traceId === publish.traceId);
+    for (const name of ["publish", "publish-derived", "restart group"])
+      await until(`${name} is in the trace`, () => traced().some((span) => span.name === name));
+    const groups = () => traced().map((span) => String(attributeOf(span, "keyturn.group")).split("/").at(-1));
+    for (const group of ["reports", "orders-api"])
+      await until(`${group} is in the trace`, () => groups().includes(group));
   });
 
   test("is built again after somebody stored another parent, and its readers follow", async () => {

@@ -1,6 +1,6 @@
 import type { EnqueueOptions, JobContext, Stage } from "../../src/queue/contracts.ts";
 
-export interface Queued {
+interface Queued {
   readonly stage: Stage;
   readonly data: object;
   readonly options: EnqueueOptions | undefined;

@@ -26,7 +26,7 @@ function world(unseen: ReadonlyMap<string, Fault>) {
 
 test("what is away for a moment is looked at again soon, after all others were seen to", async () => {
   const { run, groups, now } = world(new Map([[a, away]]));
-  expect(await run()).toMatchObject({ again: now + 15_000 });
+  expect(await run()).toMatchObject({ requeueAfter: now + 15_000 });
   expect(groups()).toEqual([b]);
 });
 

@@ -155,7 +155,7 @@ test.each(["async-operation", "location"] as const)(
     await containers.put(id("web"), definitionOf(undefined, identityOf(identity.resourceId)));
     fixture.options.environmentFor = () => Promise.reject(new Error("canary"));
     const fault = await faultOf(groups.restart(id("web")));
-    expect(fault).toMatchObject({ code: "restart-failed", kind: "refused" });
+    expect(fault).toMatchObject({ code: "restart-failed", kind: "terminal" });
     expect(state.groups.get(id("web").toLowerCase())?.provisioningState).toBe("Failed");
   },
 );

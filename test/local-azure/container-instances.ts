@@ -33,7 +33,7 @@ export interface ContainersOptions {
   readonly grace?: Millis;
 }
 
-export type GroupAction = "restart" | "start" | "stop" | "delete";
+type GroupAction = "restart" | "start" | "stop" | "delete";
 
 /** An operation that was accepted. `done` never rejects: how it went is in the group's `provisioningState`. */
 export interface Begun {

@@ -120,7 +120,7 @@ export function cloudEvent(event: VaultEvent, id: string, time: string): object 
   return { id, source: vault.id, specversion: "1.0", type, subject: name, time, data: eventData(event) };
 }
 
-export function gridEvent(event: VaultEvent, id: string, time: string): object {
+function gridEvent(event: VaultEvent, id: string, time: string): object {
   const { vault, type, name } = event;
   const envelope = { id, topic: vault.id, subject: name, eventType: type, eventTime: time };
   return { ...envelope, data: eventData(event), dataVersion: "1", metadataVersion: "1" };

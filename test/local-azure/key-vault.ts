@@ -1,1 +1,1 @@
-export { createKeyVault, type KeyVaultOptions, type KeyVaultService } from "./key-vault/service.ts";
+export { createKeyVault } from "./key-vault/service.ts";

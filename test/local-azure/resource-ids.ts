@@ -2,8 +2,8 @@ import type { AzureState } from "./state.ts";
 
 type Subscription = Pick<AzureState, "subscriptionId">;
 
-export const vaultsGroup = "vaults";
-export const appsGroup = "apps";
+const vaultsGroup = "vaults";
+const appsGroup = "apps";
 
 export function resourceGroupId({ subscriptionId }: Subscription, name: string): string {
   return `/subscriptions/${subscriptionId}/resourceGroups/${name}`;

@@ -4,7 +4,7 @@ import type { CallRecord, FaultRule } from "./fault-rule.ts";
 import type { KeyedResourceState } from "./keys/state.ts";
 
 export type { ApplicationState, AppRoleAssignment, PasswordState } from "./entra-state.ts";
-export type { CallRecord, FaultRule } from "./fault-rule.ts";
+export type { FaultRule } from "./fault-rule.ts";
 
 /**
  * Everything the local Azure knows. Services are functions over this one object, so that a test can look at it, and so
@@ -54,7 +54,7 @@ export interface Identity {
   readonly resourceId: string;
 }
 
-export interface RoleAssignment {
+interface RoleAssignment {
   readonly principalId: string;
   /** Name of a role in `roles.ts`. */
   readonly role: string;
@@ -62,7 +62,7 @@ export interface RoleAssignment {
   readonly scope: string;
 }
 
-export interface ResourceGroupState {
+interface ResourceGroupState {
   readonly name: string;
   readonly location: string;
   tags: Record<string, string>;

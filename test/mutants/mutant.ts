@@ -20,7 +20,7 @@ export interface Edit {
   readonly after: string;
 }
 
-export const folder = import.meta.dirname;
+const folder = import.meta.dirname;
 
 /** All patches of this folder, in the order of their numbers. */
 export async function allMutants(): Promise<Mutant[]> {

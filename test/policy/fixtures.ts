@@ -24,7 +24,7 @@ const idle = {
   propagation: 0,
   roles: [],
   choose: (_target: unknown, slot: string) => ({ id: slot, value: new SecretValue("x") }),
-  look: () => Promise.resolve({ exists: [], accepts: [] }),
+  observe: () => Promise.resolve({ exists: [], accepts: [] }),
   apply: () => Promise.resolve(),
   verify: () => Promise.resolve(),
   revoke: () => Promise.resolve(),
@@ -67,9 +67,9 @@ const plain = defineRotator<{ length?: number | undefined }>({
   fields: () => ({}),
 });
 
-export const rotators: readonly Rotator[] = [login, plain, signer];
+const rotators: readonly Rotator[] = [login, plain, signer];
 
-export const defaultSecret = `
+const defaultSecret = `
   - vault: prod-kv
     name: session-key
     rotator: plain
@@ -91,7 +91,7 @@ export function load(text: string, vaultUrls?: ReadonlyMap<string, string>): Pol
 }
 
 /** The fault with which a file is refused. */
-export function refusal(text: string, vaultUrls?: ReadonlyMap<string, string>): Fault {
+function refusal(text: string, vaultUrls?: ReadonlyMap<string, string>): Fault {
   try {
     load(text, vaultUrls);
   } catch (error) {

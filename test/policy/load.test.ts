@@ -23,10 +23,8 @@ test("a short policy gets the documented defaults", () => {
       deadline: 600_000,
       coalesce: 60_000,
       skew: 60_000,
-      perGroupPerHour: 3,
-      perHour: 20,
     },
-    sweep: { every: day / 24, deep: day, warn: 21 * day, page: 7 * day },
+    sweep: { every: day / 24, deep: day },
     worker: { lock: 30_000, stalledCheck: 5000, concurrency: 5, drain: 25_000 },
   });
   expect(policy.secrets).toHaveLength(1);

@@ -1,13 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  findSecret,
-  findSecretByKey,
-  findVault,
-  findVaultById,
-  isInScope,
-  namedGroups,
-  secretsNaming,
-} from "../../src/policy/lookup.ts";
+import { findSecret, findSecretByKey, findVaultById, isInScope } from "../../src/policy/lookup.ts";
 import { apps, groupId, load, policyText, subscription, vaultId } from "./fixtures.ts";
 
 const policy = load(
@@ -31,18 +23,9 @@ test("a secret is found by vault and name in any case", () => {
   expect(findSecret(policy, "test-kv", "orders")).toBeUndefined();
 });
 
-test("a vault is found by name and by the id that Event Grid sends", () => {
-  expect(findVault(policy, "Prod-KV")?.name).toBe("prod-kv");
+test("a vault is found by the id that Event Grid sends, in any case", () => {
   expect(findVaultById(policy, vaultId("PROD-kv"))?.name).toBe("prod-kv");
   expect(findVaultById(policy, vaultId("prod-kv2"))).toBeUndefined();
-});
-
-test("named groups and the secrets that name them are found from both sides", () => {
-  const [orders] = policy.secrets;
-
-  expect(orders && namedGroups(orders)).toEqual([groupId("orders-api").toLowerCase()]);
-  expect(secretsNaming(policy, groupId("ORDERS-API"))).toEqual([orders]);
-  expect(secretsNaming(policy, groupId("nobody"))).toEqual([]);
 });
 
 test.each([

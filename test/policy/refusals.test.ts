@@ -152,11 +152,18 @@ const cases: Refused[] = [
     text: policyText({ scopes: `scopes: ["${groupId("x")}"]` }),
     problems: [["4:10", "expected a subscription or resource group"]],
   },
-  {
-    why: "a page before its warning",
-    text: policyText({ head: "sweep: { warn: 7d, page: 21d }" }),
-    problems: [["5:8", "expected page to be at most warn"]],
-  },
+  ...(
+    [
+      ["rollout", "perGroupPerHour", "3", "5:12"],
+      ["rollout", "perHour", "20", "5:12"],
+      ["sweep", "warn", "21d", "5:10"],
+      ["sweep", "page", "7d", "5:10"],
+    ] as const
+  ).map(([section, setting, value, place]) => ({
+    why: `${section}.${setting}, which would bind nothing`,
+    text: policyText({ head: `${section}: { ${setting}: ${value} }` }),
+    problems: [[place, `${setting} is not supported yet; leave it out`]] as [string, string][],
+  })),
   {
     why: "a name that Key Vault refuses",
     text: policyText().replace("session-key", "session_key"),

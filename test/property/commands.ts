@@ -5,7 +5,7 @@ import { deaths } from "../crash/process.ts";
 import type { World } from "../crash/world.ts";
 
 /** What a run of the model remembers: who has meddled, since what people break need not heal by itself. */
-export interface Model {
+interface Model {
   meddled: boolean;
 }
 

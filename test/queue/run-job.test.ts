@@ -27,7 +27,7 @@ test("a job that asks to look again keeps its hints and its attempts", async () 
         seen.push({ sentAt, attempt: context.attempt });
         if (sentAt !== undefined && sentAt >= 2) return { done: "restarted" };
         await context.remember({ sentAt: (sentAt ?? 0) + 1 });
-        return { again: Date.now() + 5, why: "not settled yet" };
+        return { requeueAfter: Date.now() + 5, why: "not settled yet" };
       },
     },
   });
@@ -119,7 +119,7 @@ test("nothing of a foreign error gets into Redis or the log", async () => {
   await until("it is a dead letter", async () => (await deadLetters(rig.redis).list()).length);
   await until("its end is announced", async () => (await dump(rig.raw)).includes('"failed"'));
   const stored = await dump(rig.raw);
-  expect(stored).toContain("internal-error: unexpected object");
+  expect(stored).toContain("unexpected object");
   expect(stored).not.toContain(canary);
   expect(rig.lines.join()).toContain("internal-error");
   expect(rig.lines.join()).not.toContain(canary);

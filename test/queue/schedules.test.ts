@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 import { type Rig, startRig } from "./rig.ts";
 
 const hour = 3_600_000;
-const sweep = { every: hour, deep: 24 * hour, warn: hour, page: hour };
+const sweep = { every: hour, deep: 24 * hour };
 const log = createLog("silent");
 
 function keep(rig: Rig, every: number, changes: Partial<typeof sweep> = {}): Schedules {

@@ -37,7 +37,7 @@ test("every run of a job is in the trace of whoever queued it, and so is what it
       runs.push(requestId);
       if (requestId === "follow-up") return { done: "ok" };
       return inSpan("rotate", {}, async () => {
-        if (runs.length === 1) return { again: Date.now(), why: "look again" };
+        if (runs.length === 1) return { requeueAfter: Date.now(), why: "look again" };
         if (runs.length === 2) throw new Fault("unavailable", "orders-pg does not answer");
         await jobContext.enqueue("rotate-secret", { ...secretJob, requestId: "follow-up" });
         return { done: "ok" };
@@ -122,7 +122,7 @@ test("spans tell that a job failed and by which code, and neither results nor me
 
 test("each scheduled sweep is a trace of its own", async () => {
   await using rig = await startRig();
-  const policy = { digest: "p", sweep: { every: 60, deep: 3_600_000, warn: 0, page: 0 } };
+  const policy = { digest: "p", sweep: { every: 60, deep: 3_600_000 } };
   const schedules = keepSchedules({
     ...rig,
     policy,

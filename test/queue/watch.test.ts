@@ -13,7 +13,7 @@ test("a watcher sees every step of the jobs that were queued after it was ready,
   rig.rotate(async ({ requestId }, context) => {
     await context.progress({ step: "intent", text: "asked by an operator", secret: "prod-kv/orders-db" });
     await context.progress({ step: "parked", text: "candidate parked" });
-    if (requestId === "bad") throw new Fault("forbidden", "keyturn may not write prod-kv/orders-db");
+    if (requestId === "bad") throw new Fault("forbidden", "keyturn may not write it");
     return { done: "rotated" };
   });
   await rig.enqueue("rotate-secret", { ...secretJob, requestId: "before" });
@@ -37,7 +37,12 @@ test("a watcher sees every step of the jobs that were queued after it was ready,
     ["parked", "candidate parked"],
     ["completed", "rotated"],
   ]);
-  expect(of(bad).at(-1)).toEqual(["failed", "forbidden: keyturn may not write prod-kv/orders-db"]);
+  expect(seen.find(({ step }) => step === "failed")).toMatchObject({
+    jobId: bad,
+    text: "keyturn may not write it",
+    code: "forbidden",
+    secret: "prod-kv/orders-db",
+  });
   expect(seen[0]).toMatchObject({ stage: "rotate-secret", secret: "prod-kv/orders-db" });
 });
 

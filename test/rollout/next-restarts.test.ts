@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { nextRestarts } from "../../src/rollout/next-restarts.ts";
-import type { Fleet, GroupFacts, Need } from "../../src/rollout/state.ts";
+import type { GroupFacts } from "../../src/dependents/group-facts.ts";
+import type { Fleet } from "../../src/rollout/fleet.ts";
+import type { Need } from "../../src/rollout/fleet.ts";
 
 const rules = { maxUnavailable: 1, settle: 60_000, skew: 5_000, coalesce: 10_000 };
 const publishedAt = 1_000_000;

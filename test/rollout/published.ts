@@ -2,8 +2,8 @@ import type { ContainerGroups, ContainerGroupView } from "../../src/azure/contai
 import type { KeyVault, SecretListing, SecretVersion, StoredSecret } from "../../src/azure/key-vault.ts";
 import { Fault } from "../../src/errors.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
-import { rotationId } from "../../src/rotation/rotation-id.ts";
-import type { SurveyPorts } from "../../src/rollout/survey.ts";
+import { rotationId } from "../../src/rotation/record/rotation-id.ts";
+import type { FleetPorts } from "../../src/rollout/observe-fleet.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { load, policyText, vaultId } from "../policy/fixtures.ts";
 import { captureLog, type CapturedLog } from "../support/capture-log.ts";
@@ -14,7 +14,7 @@ export const publishedAt = Date.UTC(2026, 0, 1);
 
 /** A world at rest right after all secrets of the policy were published; what cannot be seen throws this fault. */
 export interface PublishedWorld {
-  readonly ports: SurveyPorts;
+  readonly ports: FleetPorts;
   readonly logged: CapturedLog;
   /** By vault name, by `vault/name`, or by group id. */
   readonly faults: Map<string, Fault>;

@@ -201,13 +201,13 @@ describe("looking", () => {
   test("finds the key in use by its value; a value that is neither has no id", async () => {
     const scene = await start(path);
     const known = [present(scene, "key2"), new SecretValue("neither"), present(scene, "key1")];
-    const sighting = await scene.bound.look(
+    const sighting = await scene.bound.observe(
       known.map((value) => ({ id: "", value })),
       scene.context,
     );
     expect(sighting).toEqual({
       exists: ["key1", "key2"],
-      accepts: ["accepted", "refused", "accepted"],
+      accepts: ["accepted", "rejected", "accepted"],
       ids: ["key2", undefined, "key1"],
     });
   });
@@ -216,20 +216,20 @@ describe("looking", () => {
     const scene = await start(path);
     const value = present(scene, "key2");
     const known = ["key1", "key2", "key3"].map((id) => ({ id, value }));
-    const { accepts } = await scene.bound.look(known, scene.context);
-    expect(accepts).toEqual(["refused", "accepted", "unknown"]);
+    const { accepts } = await scene.bound.observe(known, scene.context);
+    expect(accepts).toEqual(["rejected", "accepted", "unknown"]);
   });
 
   test("says which of the keys are missing, since key access is switched off", async () => {
     const scene = await start("Microsoft.AppConfiguration/configurationStores/orders");
     scene.world.state.keyedResources.set(scene.resource.id.toLowerCase(), { ...scene.resource, keys: [] });
-    const { exists } = await scene.bound.look([], scene.context);
+    const { exists } = await scene.bound.observe([], scene.context);
     expect(exists).toEqual([]);
   });
 
   test("changes nothing and reads only the list of keys", async () => {
     const scene = await start(path);
-    await scene.bound.look([{ id: "", value: new SecretValue("x") }], scene.context);
+    await scene.bound.observe([{ id: "", value: new SecretValue("x") }], scene.context);
     expect(
       scene.world.sent.map(({ method, url }) => `${method} ${new URL(url).pathname.split("/").at(-1)}`),
     ).toEqual(["POST listKeys"]);
@@ -268,7 +268,7 @@ describe("minting", () => {
     expect(render(scene.bound, scene.bound.template, minted).reveal()).toBe(text);
     const parsed = parse(scene.bound, scene.bound.template, new SecretValue(text));
     const known = parsed ? [parsed] : [];
-    expect((await scene.bound.look(known, scene.context)).ids).toEqual(["Secondary"]);
+    expect((await scene.bound.observe(known, scene.context)).ids).toEqual(["Secondary"]);
   });
 });
 
@@ -318,5 +318,5 @@ test("a provider that is busy may be asked again, one that refuses may not", asy
   scene.world.addFault({ match: "regenerateKey", position: "before", status: 429, retryAfter: 9 });
   await expect(mint(scene, "key2")).rejects.toMatchObject({ kind: "retriable", retryAfter: 9_000 });
   scene.world.addFault({ match: "regenerateKey", position: "before", status: 403 });
-  await expect(mint(scene, "key2")).rejects.toMatchObject({ code: "forbidden", kind: "refused" });
+  await expect(mint(scene, "key2")).rejects.toMatchObject({ code: "forbidden", kind: "terminal" });
 });

@@ -59,9 +59,9 @@ test("a log-in that may not log in is refused without trying; one that is not of
   const server = serverWith({ a: "right", b: undefined });
   const bound = boundTo({ ...server, accepts: async (_address, name) => name === "a" }, ["a", "b"]);
   const known = [credential("a", "right"), credential("b", "any"), credential("c", "any")];
-  expect(await bound.look(known, context)).toEqual({
+  expect(await bound.observe(known, context)).toEqual({
     exists: ["a", "b"],
-    accepts: ["accepted", "refused", "unknown"],
+    accepts: ["accepted", "rejected", "unknown"],
   });
 });
 

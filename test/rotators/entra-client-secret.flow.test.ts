@@ -81,7 +81,7 @@ describe("entra-client-secret", () => {
     const application = [...world.state.applications.values()].at(-1);
     if (!application) throw new Error("no application");
     const { value } = addPassword(world.state, application);
-    await bound.look([{ id: "", value: new SecretValue(value) }], context());
+    await bound.observe([{ id: "", value: new SecretValue(value) }], context());
     const names = exporter.getFinishedSpans().map(({ name }) => name);
     expect(names).toContain("HTTP POST");
     expect(names).toContain("HTTP GET");

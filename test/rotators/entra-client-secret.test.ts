@@ -79,7 +79,7 @@ describe("the target", () => {
   test("an object id and a client id of two applications are noticed before anything is made", async () => {
     const other = world.addApplication("billing");
     const mixed = entraClientSecret.on(target({ client: other.appId }));
-    for (const act of [mint(mixed), mixed.look([], context())])
+    for (const act of [mint(mixed), mixed.observe([], context())])
       await expect(act).rejects.toMatchObject({ code: "target-missing" });
     expect(keyIds()).toEqual([]);
   });
@@ -141,10 +141,13 @@ describe("propagation", () => {
   test("a young credential that does not work yet is unknown, then accepted; verifying waits with it", async () => {
     world.state.passwordDelay = 10_000;
     const minted = await mint();
-    expect((await bound.look([minted], context())).accepts).toEqual(["unknown"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["unknown"]);
     await expect(bound.verify(minted, context())).rejects.toMatchObject({ code: "propagation-pending" });
     await clock.advance(10_000);
-    expect(await bound.look([minted], context())).toMatchObject({ accepts: ["accepted"], ids: [minted.id] });
+    expect(await bound.observe([minted], context())).toMatchObject({
+      accepts: ["accepted"],
+      ids: [minted.id],
+    });
     await expect(bound.verify(minted, context())).resolves.toBeUndefined();
   });
 
@@ -152,7 +155,7 @@ describe("propagation", () => {
     world.state.passwordDelay = hour;
     const minted = await mint();
     await clock.advance(bound.propagation);
-    expect((await bound.look([minted], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["rejected"]);
     await expect(bound.verify(minted, context())).rejects.toMatchObject({ code: "credential-rejected" });
   });
 
@@ -169,16 +172,16 @@ describe("propagation", () => {
       method === "GET" && url.includes("applications")
         ? Response.json({ appId: application.appId, passwordCredentials: [] })
         : undefined;
-    expect((await bound.look([minted], context())).accepts).toEqual(["unknown"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["unknown"]);
     application.passwords.length = 0;
-    expect((await bound.look([minted], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([minted], context())).accepts).toEqual(["rejected"]);
     expect(password?.keyId).toBe(minted.id);
   });
 
   test("an expired one is refused, and so is one of which nobody has heard", async () => {
     const expired = existing({ end: clock.now() - minute });
     const known = [holding(expired, expired.keyId), { id: "", value: new SecretValue("never-heard-of") }];
-    expect((await bound.look(known, context())).accepts).toEqual(["refused", "refused"]);
+    expect((await bound.observe(known, context())).accepts).toEqual(["rejected", "rejected"]);
   });
 });
 
@@ -187,7 +190,7 @@ describe("adoption", () => {
     existing();
     const wanted = existing();
     existing();
-    expect(await bound.look([holding(wanted)], context())).toMatchObject({
+    expect(await bound.observe([holding(wanted)], context())).toMatchObject({
       accepts: ["accepted"],
       ids: [wanted.keyId],
     });
@@ -196,7 +199,7 @@ describe("adoption", () => {
   test("if two share the hint it works, but no id is guessed", async () => {
     const one = existing({ value: "abc8Q~one-one-one-one" });
     existing({ value: "abc8Q~two-two-two-two" });
-    const { accepts, ids } = await bound.look([holding(one)], context());
+    const { accepts, ids } = await bound.observe([holding(one)], context());
     expect(accepts).toEqual(["accepted"]);
     expect(ids).toEqual([undefined]);
   });
@@ -204,19 +207,22 @@ describe("adoption", () => {
   test("a hint that fits a value which does not work gives it no id", async () => {
     existing({ value: "abc8Q~one-one-one-one" });
     const wrong = { id: "", value: new SecretValue("abc8Q~something-else") };
-    expect(await bound.look([wrong], context())).toMatchObject({ accepts: ["refused"], ids: [undefined] });
+    expect(await bound.observe([wrong], context())).toMatchObject({
+      accepts: ["rejected"],
+      ids: [undefined],
+    });
   });
 
   test("a record that names another credential than the value is one of is corrected", async () => {
     const [named, real] = [existing({ value: "abc8Q~named" }), existing({ value: "xyz8Q~real" })];
-    const { accepts, ids } = await bound.look([holding(real, named.keyId)], context());
+    const { accepts, ids } = await bound.observe([holding(real, named.keyId)], context());
     expect(accepts).toEqual(["accepted"]);
     expect(ids).toEqual([real.keyId]);
   });
 
   test("an old credential without a hint is believed by its recorded id, whatever the case", async () => {
     const old = existing({ hint: null });
-    const { accepts, ids } = await bound.look([holding(old, old.keyId.toUpperCase())], context());
+    const { accepts, ids } = await bound.observe([holding(old, old.keyId.toUpperCase())], context());
     expect(accepts).toEqual(["accepted"]);
     expect(ids).toEqual([old.keyId]);
   });
@@ -235,9 +241,9 @@ describe("orphans", () => {
     const lost = application.passwords.at(-1)?.keyId;
     const minted = await mint();
     const known = [holding(inUse, inUse.keyId), minted];
-    expect((await bound.look(known, context())).orphans).toEqual([]);
+    expect((await bound.observe(known, context())).orphans).toEqual([]);
     await clock.advance(hour);
-    const { orphans } = await bound.look(known, context());
+    const { orphans } = await bound.observe(known, context());
     expect(orphans).toEqual([lost]);
     for (const orphan of orphans ?? []) await bound.revoke(orphan, context());
     expect(keyIds().toSorted()).toEqual(
@@ -255,9 +261,9 @@ describe("orphans", () => {
     ];
     const hintless = existing({ ...ours("old"), hint: null });
     const other = existing({ ...ours("three"), value: "xyz8Q~three" });
-    const { orphans } = await bound.look([holding(one)], context());
+    const { orphans } = await bound.observe([holding(one)], context());
     expect(orphans).toEqual([other.keyId]);
-    const { orphans: told } = await bound.look([holding(one, one.keyId)], context());
+    const { orphans: told } = await bound.observe([holding(one, one.keyId)], context());
     expect(told).toEqual([twin.keyId, hintless.keyId, other.keyId]);
   });
 
@@ -266,14 +272,14 @@ describe("orphans", () => {
     const minting = { slot: "", label: `${long}:${rotation}`, expiresAt: clock.now() + 90 * day };
     const { id } = await bound.mint(minting, context());
     await clock.advance(hour);
-    expect((await bound.look([], { ...context(), label: long })).orphans).toEqual([id]);
-    expect((await bound.look([], { ...context(), label: `${long.slice(0, -1)}m` })).orphans).toEqual([]);
+    expect((await bound.observe([], { ...context(), label: long })).orphans).toEqual([id]);
+    expect((await bound.observe([], { ...context(), label: `${long.slice(0, -1)}m` })).orphans).toEqual([]);
   });
 
   test("without knowing whose they are, none is reported", async () => {
     existing(ours("one"));
     const { label: _, ...nameless } = context();
-    expect((await bound.look([], nameless)).orphans).toEqual([]);
+    expect((await bound.observe([], nameless)).orphans).toEqual([]);
   });
 });
 
@@ -281,7 +287,7 @@ describe("looking", () => {
   test("changes nothing: it reads once and signs in once for each value", async () => {
     const [one, other] = [existing(), existing(ours("one"))];
     const before = world.calls.length;
-    await bound.look([holding(one), holding(other)], context());
+    await bound.observe([holding(one), holding(other)], context());
     expect(world.calls.slice(before).map((call) => call.split(" ")[0])).toEqual(["GET", "POST", "POST"]);
     expect(keyIds()).toEqual([one.keyId, other.keyId]);
   });
@@ -290,6 +296,6 @@ describe("looking", () => {
     const one = existing();
     world.intercept = async ({ url }) =>
       url.includes("oauth2") ? Response.json({ error_codes: [90033] }, { status: 400 }) : undefined;
-    await expect(bound.look([holding(one)], context())).rejects.toMatchObject({ code: "unavailable" });
+    await expect(bound.observe([holding(one)], context())).rejects.toMatchObject({ code: "unavailable" });
   });
 });

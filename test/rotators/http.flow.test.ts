@@ -2,7 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { http } from "../../src/rotators/http.ts";
 import { describeRotator } from "../support/describe-rotator.ts";
 import { type HttpEndpointWithProvider, startHttpEndpoint } from "../support/http-endpoint-provider.ts";
@@ -59,9 +59,9 @@ describe("http", () => {
       { id: "", value: held.value },
       { id: "", value: bound.choose(one, cryptoRandomInt).value },
     ];
-    expect(await bound.look(known, context())).toEqual({
+    expect(await bound.observe(known, context())).toEqual({
       exists: [one, two],
-      accepts: ["accepted", "refused"],
+      accepts: ["accepted", "rejected"],
       ids: [two, undefined],
     });
   });
@@ -71,7 +71,7 @@ describe("http", () => {
     const bound = http.on(targetWith(2));
     const foreign = bound.choose(bound.slots[0] ?? "", cryptoRandomInt);
     endpoint.slots.set(other, foreign.value.reveal());
-    const sighting = await bound.look([{ id: "", value: foreign.value }], context());
+    const sighting = await bound.observe([{ id: "", value: foreign.value }], context());
     expect(sighting.ids).toEqual([undefined]);
     expect(sighting.exists).toEqual(bound.slots);
   });
@@ -84,20 +84,20 @@ describe("http", () => {
     const pending = { code: "propagation-pending" };
     await expect(bound.apply(credential, context())).rejects.toMatchObject(pending);
     await expect(bound.verify(credential, context())).rejects.toMatchObject(pending);
-    expect((await bound.look([credential], context())).accepts).toEqual(["unknown"]);
+    expect((await bound.observe([credential], context())).accepts).toEqual(["unknown"]);
     await expect(bound.revoke(slot, context())).rejects.toMatchObject(pending);
     endpoint.spreading.delete(slot);
     await bound.apply(credential, context());
     await bound.verify(credential, context());
     await bound.revoke(slot, context());
-    expect((await bound.look([credential], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([credential], context())).accepts).toEqual(["rejected"]);
   });
 
   test("a slot that the endpoint does not have needs a person, but revoking it is success", async () => {
     const bound = http.on({ ...targetWith(1), slots: ["gone"] });
     const credential = bound.choose("gone", cryptoRandomInt);
     const missing = { code: "target-missing", message: expect.stringContaining("slots") };
-    expect((await bound.look([credential], context())).exists).toEqual([]);
+    expect((await bound.observe([credential], context())).exists).toEqual([]);
     await expect(bound.apply(credential, context())).rejects.toMatchObject(missing);
     await expect(bound.verify(credential, context())).rejects.toMatchObject(missing);
     await expect(bound.revoke("gone", context())).resolves.toBeUndefined();
@@ -108,9 +108,9 @@ describe("http", () => {
     const credential = bound.choose(bound.slots[0] ?? "", cryptoRandomInt);
     exporter.reset();
     await bound.apply(credential, context());
-    await bound.look([credential], context());
+    await bound.observe([credential], context());
     const spans = exporter.getFinishedSpans().filter(({ name }) => name.startsWith("HttpEndpoint."));
-    expect(spans.map(({ name }) => name)).toEqual(["HttpEndpoint.apply", "HttpEndpoint.look"]);
+    expect(spans.map(({ name }) => name)).toEqual(["HttpEndpoint.apply", "HttpEndpoint.observe"]);
     expect(spans[0]?.attributes).toEqual({
       "server.address": "localhost",
       "server.port": Number(new URL(endpoint.address.url).port),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { http } from "../../src/rotators/http.ts";
 
 const target = {

@@ -2,8 +2,8 @@ import { trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { nativePasswordHash } from "../../src/providers/mysql-password-hash.ts";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { nativePasswordHash } from "../../src/providers/mysql/password-hash.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { mariadbUser } from "../../src/rotators/mariadb-user.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator, leakOf } from "../support/describe-rotator.ts";
@@ -108,9 +108,9 @@ describe("mariadb-user", () => {
   test("an account that somebody locked is refused although its password is right", async () => {
     const { bound, credential } = await applied();
     await world.server.sql("ALTER USER ?@'%' ACCOUNT LOCK", [credential.id]);
-    expect(await bound.look([credential], context())).toEqual({
+    expect(await bound.observe([credential], context())).toEqual({
       exists: [credential.id],
-      accepts: ["refused"],
+      accepts: ["rejected"],
     });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({ code: "credential-rejected" });
   });
@@ -119,14 +119,14 @@ describe("mariadb-user", () => {
     const { bound, credential } = await applied();
     await bound.revoke(credential.id, context());
     await world.server.sql("ALTER USER ?@'%' ACCOUNT UNLOCK", [credential.id]);
-    expect((await bound.look([credential], context())).accepts).toEqual(["refused"]);
+    expect((await bound.observe([credential], context())).accepts).toEqual(["rejected"]);
   });
 
   test("looking tells which accounts exist; verifying a missing one says how to create it", async () => {
     const target = { ...(await targetWith(1)), users: ["orders_gone"] };
     const bound = mariadbUser.on(target);
     const credential = bound.choose("orders_gone", cryptoRandomInt);
-    expect(await bound.look([credential], context())).toEqual({ exists: [], accepts: ["refused"] });
+    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["rejected"] });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({
       code: "target-missing",
       message: expect.stringContaining("CREATE USER 'orders_gone'@'%'"),

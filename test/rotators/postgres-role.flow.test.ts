@@ -2,7 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { postgresRole } from "../../src/rotators/postgres-role.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator, leakOf } from "../support/describe-rotator.ts";
@@ -100,7 +100,7 @@ describe("postgres-role", () => {
     const target = { ...(await targetWith(1)), roles: ["orders_gone"] };
     const bound = postgresRole.on(target);
     const credential = bound.choose("orders_gone", cryptoRandomInt);
-    expect(await bound.look([credential], context())).toEqual({ exists: [], accepts: ["refused"] });
+    expect(await bound.observe([credential], context())).toEqual({ exists: [], accepts: ["rejected"] });
     await expect(bound.verify(credential, context())).rejects.toMatchObject({
       code: "target-missing",
       message: expect.stringContaining('CREATE ROLE "orders_gone" LOGIN'),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cryptoRandomInt } from "../../src/providers/passwords.ts";
+import { cryptoRandomInt } from "../../src/providers/password/generate.ts";
 import { random } from "../../src/rotators/random.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { describeRotator } from "../support/describe-rotator.ts";
@@ -40,6 +40,6 @@ test("every known value counts as accepted, since nobody can be asked", async ()
   const known = ["one", "two"].map((text) => ({ id: "", value: new SecretValue(text) }));
   const sighting = await random
     .on({})
-    .look(known, { providers, now: Date.now(), signal: new AbortController().signal });
+    .observe(known, { providers, now: Date.now(), signal: new AbortController().signal });
   expect(sighting.accepts).toEqual(["accepted", "accepted"]);
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fieldsOf, parse, render } from "../../src/rotators/secret-text.ts";
 import { SecretValue } from "../../src/secret-value.ts";
-import { aRotator } from "../rotation/rules.ts";
+import { aRotator } from "../rotation/decide/rules.ts";
 
 const url = "postgresql://{username}:{password:url}@{host}:{port}/{database}";
 const rotator = aRotator();

@@ -14,8 +14,7 @@ import { isTest, reach, type SourceFiles } from "./files.ts";
  *
  * A server in the process itself, on a free port of loopback, is fine for all of them.
  */
-export const needs = ["flow", "servers", "process", "minute", "unit"] as const;
-export type Need = (typeof needs)[number];
+export type Need = "flow" | "servers" | "process" | "minute" | "unit";
 
 const ownPrograms = "test/support/entry-points.ts";
 const manyRotations = ["test/crash/matrix.ts", "test/crash/interleaving.ts"];

@@ -12,7 +12,7 @@ export interface Arm {
 
 type Api = "arm" | "vault";
 
-export interface GroupSpec {
+interface GroupSpec {
   readonly id: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;

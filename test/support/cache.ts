@@ -9,7 +9,7 @@ const staleAfter = 5 * 60_000;
  * Where downloaded servers are kept between runs. Not under the home directory: servers started by root run as
  * another user, who could not reach into a home that is closed to others (mode 0700).
  */
-export async function cacheFolder(): Promise<string> {
+async function cacheFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const folder = process.env["KEYTURN_CACHE"] ?? `/var/tmp/keyturn-${uid}`;
   if (await mkdir(folder, { recursive: true })) await chmod(folder, 0o755);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { toFault } from "../../src/errors.ts";
-import { alphabets, cryptoRandomInt, randomText } from "../../src/providers/passwords.ts";
+import { alphabets, cryptoRandomInt, randomText } from "../../src/providers/password/generate.ts";
 import type {
   BoundRotator,
   Credential,
@@ -71,9 +71,9 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
     from("chosen", "applying twice leaves one credential that is accepted and verifies", async (bound) => {
       const credential = chosen(bound);
       await bound.apply(credential, context());
-      const before = await bound.look([credential], context());
+      const before = await bound.observe([credential], context());
       await bound.apply(credential, context());
-      expect(await bound.look([credential], context())).toEqual(before);
+      expect(await bound.observe([credential], context())).toEqual(before);
       expect(before.accepts).toEqual(["accepted"]);
       await expect(bound.verify(credential, context())).resolves.toBeUndefined();
     });
@@ -82,7 +82,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       const inUse = await make(bound, 0, context());
       const [lost, next] = [await make(bound, 1, context()), await make(bound, 1, context())];
       expect(lost.value.equals(next.value)).toBe(false);
-      const { accepts, exists } = await bound.look([inUse, next], context());
+      const { accepts, exists } = await bound.observe([inUse, next], context());
       expect(accepts).toEqual(["accepted", "accepted"]);
       expect(exists).toEqual(expect.arrayContaining([inUse.id, next.id]));
       await expect(bound.verify(next, context())).resolves.toBeUndefined();
@@ -94,23 +94,23 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       async (bound) => {
         const [one, other] = [await make(bound, 0, context()), await make(bound, 1, context())];
         const anonymous = [other, one].map(({ value }) => ({ id: "", value }));
-        expect((await bound.look(anonymous, context())).ids).toEqual([other.id, one.id]);
+        expect((await bound.observe(anonymous, context())).ids).toEqual([other.id, one.id]);
       },
     );
 
     checked("the outgoing credential survives exactly if both may overlap", async () => {
       const bound = await bind();
       const { outgoing, incoming } = await takeTurns(bound, context());
-      const { accepts } = await bound.look([outgoing, incoming], context());
-      expect(accepts).toEqual([bound.overlap === "dual" ? "accepted" : "refused", "accepted"]);
+      const { accepts } = await bound.observe([outgoing, incoming], context());
+      expect(accepts).toEqual([bound.overlap === "dual" ? "accepted" : "rejected", "accepted"]);
     });
 
     checked("a wrong value is refused, does not verify, and looking at it changes nothing", async () => {
       const bound = await bind();
       const credential = await make(bound, 0, context());
       const wrong = { id: credential.id, value: madeUp() };
-      const { accepts } = await bound.look([wrong, credential], context());
-      expect(accepts).toEqual(["refused", "accepted"]);
+      const { accepts } = await bound.observe([wrong, credential], context());
+      expect(accepts).toEqual(["rejected", "accepted"]);
       const code = expect.stringMatching(
         bound.propagation > 0 ? /^(credential-rejected|propagation-pending)$/ : /^credential-rejected$/,
       );
@@ -125,8 +125,8 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
         const { outgoing, incoming } = await takeTurns(bound, context());
         await bound.revoke(outgoing.id, context());
         await bound.revoke(outgoing.id, context());
-        const { accepts } = await bound.look([outgoing, incoming], context());
-        expect(accepts).toEqual(["refused", bound.overlap === "dual" ? "accepted" : "refused"]);
+        const { accepts } = await bound.observe([outgoing, incoming], context());
+        expect(accepts).toEqual(["rejected", bound.overlap === "dual" ? "accepted" : "rejected"]);
         const again = bound.origin === "chosen" ? outgoing : await make(bound, 0, context());
         if (bound.origin === "chosen") await bound.apply(again, context());
         await expect(bound.verify(again, context())).resolves.toBeUndefined();
@@ -141,7 +141,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       const act =
         bound.origin === "chosen" ? bound.apply(foreign, context()) : mint(bound, foreign.id, context());
       await expect(act).rejects.toMatchObject({ code: "slot-unknown" });
-      expect((await bound.look([foreign], context())).accepts).toEqual(["unknown"]);
+      expect((await bound.observe([foreign], context())).accepts).toEqual(["unknown"]);
     });
 
     checked("an aborted signal stops every act before it has an effect", async () => {
@@ -152,11 +152,11 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
         make(bound, 0, stopped),
         bound.verify(credential, stopped),
         bound.revoke(credential.id, stopped),
-        bound.look([credential], stopped),
+        bound.observe([credential], stopped),
       ]);
       for (const act of acts)
         expect(act).toMatchObject({ status: "rejected", reason: { code: "cancelled" } });
-      expect((await bound.look([credential], context())).accepts).toEqual(["accepted"]);
+      expect((await bound.observe([credential], context())).accepts).toEqual(["accepted"]);
     });
 
     test("no value appears in errors or in anything that was written down", async () => {
@@ -165,7 +165,7 @@ export function describeRotator(title: string, rotatorCase: RotatorCase): void {
       const wrong = { id: incoming.id, value: madeUp() };
       const foreign = { id: "somebody_else", value: wrong.value };
       const stopped = context(AbortSignal.abort());
-      await bound.look([outgoing, incoming, wrong], context());
+      await bound.observe([outgoing, incoming, wrong], context());
       const errors = await failures([
         bound.verify(wrong, context()),
         ...(bound.origin === "chosen"

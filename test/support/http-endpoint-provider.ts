@@ -7,7 +7,7 @@ import {
   type EndpointAddress,
   type HttpEndpoint,
   type HttpEndpointSettings,
-} from "../../src/providers/http-endpoint.ts";
+} from "../../src/providers/http/client.ts";
 import { addIdentity } from "../local-azure/resources.ts";
 import { serveHttp } from "../local-azure/serve.ts";
 import { createState, type Identity } from "../local-azure/state.ts";
@@ -17,7 +17,7 @@ import { createExampleEndpoint, type System } from "./http-endpoint.ts";
 
 export const audience = "api://6f1c1d3e-0f2b-4a61-9c55-3a1d2f9e7b10";
 
-export interface Received {
+interface Received {
   readonly path: string;
   readonly headers: Headers;
   readonly body: string;

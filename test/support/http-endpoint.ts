@@ -41,15 +41,15 @@ export function createExampleEndpoint(options: EndpointOptions): Hono {
     return await next();
   });
 
-  app.post("/look", async (context) => {
+  app.post("/observe", async (context) => {
     const { credentials } = Look.parse(await context.req.json());
     return context.json({
       exists: [...slots.keys()],
       credentials: credentials.map(({ id, value }) => {
         const slot = id ?? [...slots.keys()].find((name) => isEqual(slots.get(name), value));
-        if (slot === undefined) return { acceptance: "refused" };
+        if (slot === undefined) return { acceptance: "rejected" };
         if (system.isSpreading(slot)) return { acceptance: "unknown", id: slot };
-        return { acceptance: isEqual(slots.get(slot), value) ? "accepted" : "refused", id: slot };
+        return { acceptance: isEqual(slots.get(slot), value) ? "accepted" : "rejected", id: slot };
       }),
     });
   });

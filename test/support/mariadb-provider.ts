@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Connection, createConnection } from "mariadb";
-import type { DatabaseAddress } from "../../src/providers/database-address.ts";
-import { createMariaDb, type MariaDb, type MariaDbSettings } from "../../src/providers/mariadb.ts";
+import type { DatabaseAddress } from "../../src/providers/sql/address.ts";
+import { createMariaDb, type MariaDb, type MariaDbSettings } from "../../src/providers/mysql/client.ts";
 import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type MariaDbServer, startMariaDb } from "./mariadb.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createConnection } from "mariadb";
-import { nativePasswordHash } from "../../src/providers/mysql-password-hash.ts";
+import { nativePasswordHash } from "../../src/providers/mysql/password-hash.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { copyDataTemplate, versionOf } from "./data-template.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
@@ -16,7 +16,7 @@ export interface MariaDbOptions {
   readonly tls: { readonly cert: string; readonly key: string };
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 export interface MariaDbServer extends AsyncDisposable {
   readonly host: "127.0.0.1";

@@ -13,7 +13,7 @@ export interface MySqlServer extends Listener {
   readonly statements: string[];
 }
 
-export type Row = Readonly<Record<string, string | number>>;
+type Row = Readonly<Record<string, string | number>>;
 
 export interface MySqlServerOptions {
   readonly version: string;

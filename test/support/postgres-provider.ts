@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
-import type { DatabaseAddress } from "../../src/providers/database-address.ts";
-import { createPostgres, type Postgres, type PostgresSettings } from "../../src/providers/postgres.ts";
+import type { DatabaseAddress } from "../../src/providers/sql/address.ts";
+import { createPostgres, type Postgres, type PostgresSettings } from "../../src/providers/postgres/client.ts";
 import { type Certificates, createCertificates } from "../local-azure/tls.ts";
 import { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
-import { scramVerifier } from "../../src/providers/scram.ts";
+import { scramVerifier } from "../../src/providers/postgres/scram.ts";
 import { SecretValue } from "../../src/secret-value.ts";
 import { copyDataTemplate, versionOf } from "./data-template.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
@@ -22,7 +22,7 @@ export interface PostgresOptions {
   readonly logStatement?: "none" | "ddl" | "mod" | "all";
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 export interface PostgresServer extends AsyncDisposable {
   readonly host: "127.0.0.1";

@@ -89,13 +89,23 @@ export function traceTree(
       const shown = keep(span);
       if (shown)
         lines.push(
-          `${"  ".repeat(depth)}${span.name}  ${millis(span)} ms${span.status?.code === 2 ? "  failed" : ""}`,
+          `${"  ".repeat(depth)}${labelOf(span)}  ${millis(span)} ms${span.status?.code === 2 ? "  failed" : ""}`,
         );
       walk(span.spanId, shown ? depth + 1 : depth);
     }
   };
   walk("", 0);
   return lines;
+}
+
+/** Names of spans do not tell of which secret or group they are: their attributes do. */
+function labelOf(span: Span): string {
+  const subjects: Readonly<Record<string, string>> = {
+    "rotate secret": "keyturn.secret",
+    "restart group": "keyturn.group",
+  };
+  const subject = attributeOf(span, subjects[span.name] ?? "");
+  return [span.name, ...(subject === undefined ? [] : [String(subject).replace(/^\/.*\//, "")])].join(" ");
 }
 
 function millis({ startTimeUnixNano, endTimeUnixNano }: Span): string {

@@ -66,7 +66,7 @@ export interface World extends AsyncDisposable {
 
 const queue = "keyturn-events";
 const database = "orders";
-export const roles = ["orders_a", "orders_b"] as const;
+const roles = ["orders_a", "orders_b"] as const;
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const stack = new AsyncDisposableStack();

@@ -29,7 +29,7 @@ describe("metrics", () => {
     const { metrics, collect } = setUp();
     metrics.rotationEnded("postgres-role", { outcome: "done" }, 90_000);
     metrics.rotationEnded("postgres-role", { outcome: "done" }, 30_000);
-    metrics.rotationEnded("postgres-role", { outcome: "refused", code: "forbidden" }, 1_000);
+    metrics.rotationEnded("postgres-role", { outcome: "rejected", code: "forbidden" }, 1_000);
     const points = await collect(metric.rotations);
     expect(points.map(({ value, attributes }) => [value, attributes["keyturn.code"]])).toEqual([
       [2, undefined],

@@ -22,7 +22,7 @@ export interface Application {
   readonly secrets: readonly ClientSecret[];
 }
 
-export interface NewClientSecret {
+interface NewClientSecret {
   readonly displayName: string;
   readonly endsAt: Timestamp;
 }

@@ -28,7 +28,7 @@ export const aiServices: DataPlane = {
   judge({ status }) {
     if (status === 200) return "accepted";
     // 403 is the firewall's.
-    return status === 401 ? "refused" : undefined;
+    return status === 401 ? "rejected" : undefined;
   },
 };
 
@@ -45,6 +45,6 @@ export const aiSearch: DataPlane = {
   judge({ status }) {
     if (status === 200) return "accepted";
     // It answers 403 to a wrong key and to a wrong network alike.
-    return status === 401 || status === 403 ? "refused" : undefined;
+    return status === 401 || status === 403 ? "rejected" : undefined;
   },
 };

@@ -27,6 +27,6 @@ export const cosmos: DataPlane = {
   judge({ status }) {
     if (status === 200) return "accepted";
     // 403 is the firewall's.
-    return status === 401 ? "refused" : undefined;
+    return status === 401 ? "rejected" : undefined;
   },
 };

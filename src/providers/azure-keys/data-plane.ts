@@ -26,7 +26,7 @@ export interface DataPlane {
   judge(answer: Answer): Judgement | undefined;
 }
 
-export type Judgement = "accepted" | "refused";
+export type Judgement = "accepted" | "rejected";
 
 /** One use of a key. */
 export interface Use {
@@ -36,7 +36,7 @@ export interface Use {
   readonly now: Timestamp;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   /** Azure's code for it, where a header tells. */
   readonly code: string | undefined;

@@ -34,7 +34,7 @@ function sharedAccess(ofNamespace: string, apiVersion: string): DataPlane {
       if (status === 200 || status === 404) return "accepted";
       if (status !== 401 && status !== 403) return undefined;
       if (lacksClaim.test(text)) return "accepted";
-      return status === 401 ? "refused" : undefined;
+      return status === 401 ? "rejected" : undefined;
     },
   };
 }

@@ -29,7 +29,7 @@ export const storage: DataPlane = {
   judge({ status, code }) {
     if (status === 200) return "accepted";
     // Any other 403 is the firewall's.
-    return status === 403 && code === "AuthenticationFailed" ? "refused" : undefined;
+    return status === 403 && code === "AuthenticationFailed" ? "rejected" : undefined;
   },
 };
 

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { HttpClient } from "@azure/core-rest-pipeline";
-import { createHttpEndpoint } from "../../../src/providers/http-endpoint.ts";
+import { createHttpEndpoint } from "../../../src/providers/http/client.ts";
 import { createEndpointInMemory } from "../http-endpoint.ts";
 import type { Scenario } from "./scenario.ts";
 

@@ -6,7 +6,7 @@ import type { AzureState, HttpService, Identity } from "../../local-azure/state.
 import type { TokenAuthority } from "../../local-azure/tokens.ts";
 
 /** What a provider is put on. */
-export interface Ground {
+interface Ground {
   readonly state: AzureState;
   readonly tokens: TokenAuthority;
   /** Keyturn's own. */

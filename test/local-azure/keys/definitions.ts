@@ -19,13 +19,13 @@ export interface KeyApi {
   readonly longRunning?: "status" | "location";
 }
 
-export interface ShownKey {
+interface ShownKey {
   readonly name: string;
   readonly id: string;
   readonly value: string;
 }
 
-export interface KeyCall {
+interface KeyCall {
   /** In lower case, `regeneratekey` or `regenerateadminkey/primary`. */
   readonly operation: string;
   readonly body: Readonly<Record<string, unknown>>;

@@ -10,7 +10,7 @@ import type { ArmEnv } from "./arm.ts";
  * `async-operation` = 202 with a status document; `location` = 202 until it is done; `no-content` = 204 at once, while
  * the work still goes on, so that "answered" does not mean "done".
  */
-export type AnswerStyle = "async-operation" | "location" | "no-content";
+type AnswerStyle = "async-operation" | "location" | "no-content";
 
 export interface AnswerOptions {
   /** Read at every call, so that a test can change it. Default: as documented for each call. */

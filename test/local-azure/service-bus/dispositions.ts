@@ -32,7 +32,7 @@ const Rejected = z.object({
 export type Outcome = "accepted" | "released" | "modified" | "rejected";
 
 /** What the client means by an AMQP outcome. */
-export function settlementOf(outcome: Outcome, remoteState: unknown): Settlement {
+function settlementOf(outcome: Outcome, remoteState: unknown): Settlement {
   if (outcome === "accepted") return { outcome: "complete" };
   if (outcome === "released") return { outcome: "release" };
   if (outcome === "modified") {

@@ -17,11 +17,11 @@ import { type TokenAuthority, createTokenAuthority } from "../tokens.ts";
 import { queueId, type ServiceBusServer, startServiceBus } from "./server.ts";
 
 /** The real time plus what a test has skipped: locks, lives and tokens end at once, and the SDK's timers run as ever. */
-export interface SkippingClock extends Clock {
+interface SkippingClock extends Clock {
   skip(milliseconds: number): void;
 }
 
-export function createSkippingClock(): SkippingClock {
+function createSkippingClock(): SkippingClock {
   let skipped = 0;
   const sleepers = new Set<() => void>();
   const now = () => Date.now() + skipped;
@@ -63,7 +63,7 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** As a credential's `getToken`; default: the worker's, good for a day. */
   readonly token?: () => Promise<Token>;
   readonly retries?: number;

@@ -24,7 +24,7 @@ import {
 } from "./rhea-internals.ts";
 
 /** Bytes, of one message or one batch: the limit of the standard tier. */
-export const maxMessageSize = 256 * 1024;
+const maxMessageSize = 256 * 1024;
 
 /** The client wants to receive: from a queue, or answers to its requests. */
 export function onSenderOpen(bus: Bus, client: Client, sender: Sender): void {

@@ -65,7 +65,7 @@ describe("any resource", () => {
   test("needs a role: without one nothing is listed and nothing regenerated", async () => {
     await using world = await keysInMemory({ role: "Reader" });
     const resource = world.add(path);
-    const fault = { code: "forbidden", kind: "refused" };
+    const fault = { code: "forbidden", kind: "terminal" };
     await expect(world.azureKeys.list(targetOf(resource), signal)).rejects.toMatchObject(fault);
     await expect(world.azureKeys.regenerate(targetOf(resource), "key1", signal)).rejects.toMatchObject(fault);
     expect(resource.regenerations).toBe(0);

@@ -100,9 +100,9 @@ describe.each(planes)("$path", (plane) => {
     await using world = await start(plane);
     const { resource, key } = world;
     for (const { value } of resource.keys) expect(await use(world, resource, value)).toBe("accepted");
-    expect(await use(world, resource, Buffer.alloc(64, 7).toString("base64"))).toBe("refused");
+    expect(await use(world, resource, Buffer.alloc(64, 7).toString("base64"))).toBe("rejected");
     await world.azureKeys.regenerate(targetOf(resource), resource.keys[0]?.name ?? "", signal);
-    expect(await use(world, resource, key)).toBe("refused");
+    expect(await use(world, resource, key)).toBe("rejected");
     const { status } = world.state.calls.findLast(({ service }) => service === "data-plane") ?? {};
     expect(status).toBe(plane.refusal);
   });
@@ -117,7 +117,7 @@ describe.each(planes)("$path", (plane) => {
     while (clock.sleepers === 0 && resource.regenerations === 0) await clock.advance(0);
     await clock.advance(10);
     const { value } = await regenerated;
-    expect(await use(world, resource, value.reveal())).toBe("refused");
+    expect(await use(world, resource, value.reveal())).toBe("rejected");
     await clock.advance(60_000);
     expect(await use(world, resource, value.reveal())).toBe("accepted");
   });
@@ -226,7 +226,7 @@ describe("a rule that may not manage", () => {
   test.each(rules)("is refused the description, which shows that its key works: $path", async (plane) => {
     await using world = await start(plane, { rights: ["Send"] });
     expect(await use(world, world.resource, world.key)).toBe("accepted");
-    expect(await use(world, world.resource, "wrong")).toBe("refused");
+    expect(await use(world, world.resource, "wrong")).toBe("rejected");
   });
 });
 
