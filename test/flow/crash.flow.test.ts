@@ -122,7 +122,7 @@ test("ten kills in a row, wherever they hit, end in one finished rotation", asyn
 
 async function expectRotated(old: string): Promise<void> {
   const oldText = versionsOf(world).find(({ version }) => version === old)?.value ?? "";
-  const latest = await rotatedAway(world, old, 45_000);
+  const latest = await rotatedAway(world, old);
   expect(latest.tags["keyturn-from"]).toBe(old);
   expect(await logsIn(latest.value)).toBe(true);
   expect(await logsIn(oldText)).toBe(false);

@@ -30,7 +30,7 @@ export async function storeWorkingSecret(
 }
 
 /** Waits until keyturn has closed the rotation of this version. Resolves with the version that took its place. */
-export function rotatedAway(world: World, version: string, limit = 60_000): Promise<SecretVersionState> {
+export function rotatedAway(world: World, version: string, limit = 240_000): Promise<SecretVersionState> {
   return until(
     `the rotation of ${version} is closed`,
     () => {

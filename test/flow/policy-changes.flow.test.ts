@@ -48,7 +48,7 @@ async function openRotation(
     "a new version is published and proven",
     () => latestOf(world)?.version !== old && isWaiting(),
     {
-      limit: 60_000,
+      limit: 240_000,
     },
   );
   expect(await logsIn(value)).toBe(true);
@@ -69,7 +69,7 @@ async function changePolicy(change: (policy: PolicyFile) => void): Promise<void>
 }
 
 function closed(): Promise<unknown> {
-  return rotatedAway(world, "", 90_000);
+  return rotatedAway(world, "");
 }
 
 test("an overlap that is changed while the old credential lives counts as it is written now", async () => {
@@ -129,7 +129,7 @@ test("a reader that cannot be found any more keeps the old credential alive unti
     policy.defaults.overlap = "1s";
   });
   const asks = () => world.worker()?.log.some((line) => line.includes('"code":"dependents-missing"'));
-  await until("the worker asks", () => asks() === true, { limit: 60_000 });
+  await until("the worker asks", () => asks() === true, { limit: 240_000 });
   expect(await logsIn(old)).toBe(true);
   const answer = await runCommand(world, ["resolve", "prod-kv/orders-db", "--confirm", reports]);
   expect(answer).toMatchObject({ code: 0, err: "" });

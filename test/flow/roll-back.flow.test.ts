@@ -45,7 +45,7 @@ test("a new value that an application cannot live with is rolled back, and nobod
         ? latest
         : undefined;
     },
-    { limit: 90_000 },
+    { limit: 240_000 },
   );
   expect(restored.value).toBe(oldValue);
   expect(restored.exp).toBe(oldExpiry);

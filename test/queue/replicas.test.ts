@@ -14,7 +14,7 @@ const lists = (rig: Rig, expected: readonly unknown[]) =>
 
 test("live workers are listed with the policy they act by, also after a flush", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const a = announce(rig, "a", "policy-1", 100);
   const b = announce(rig, "b", "policy-2", 100);
   const expected = [
@@ -32,7 +32,7 @@ test("live workers are listed with the policy they act by, also after a flush", 
 
 test("a worker that died is forgotten", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   await rig.raw.set("keyturn:replica:dead", JSON.stringify({ id: "dead", policy: "policy-1" }), "PX", 1000);
   await rig.raw.set("keyturn:replica:odd", "not ours");
   expect(await listReplicas(rig.redis)).toEqual([{ id: "dead", policy: "policy-1" }]);

@@ -58,14 +58,14 @@ test("what a test reaches through several files counts as well", () => {
 });
 
 test("a changed file brings the tests that import it, start it or read it, and no others", () => {
-  expect(testsFor(real, ["src/queue/verdict.ts"])).toEqual(
+  expect(testsFor(real, ["src/queue/locks.ts"])).toEqual(
     expect.arrayContaining([
-      "test/queue/verdict.test.ts",
+      "test/queue/locks.test.ts",
       "test/flow/cli.flow.test.ts",
       "test/architecture.test.ts",
     ]),
   );
-  expect(testsFor(real, ["src/queue/verdict.ts"])).not.toContain("test/policy/duration.test.ts");
+  expect(testsFor(real, ["src/queue/locks.ts"])).not.toContain("test/policy/duration.test.ts");
   expect(testsFor(real, ["test/queue/killed-worker.ts"])).toContain("test/queue/stalled.flow.test.ts");
   expect(testsFor(real, ["test/queue/killed-worker.ts"])).not.toContain("test/queue/watch.test.ts");
   expect(testsFor(real, ["LICENSE"])).toEqual([]);
