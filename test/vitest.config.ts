@@ -17,14 +17,18 @@ function project(name: Need, settings: object) {
   return { test: { name, root, include: tests[name], ...settings } };
 }
 
-/** Most of the time such a file waits, for a program or for a deadline; too many at a time make each other late. */
+// Ceilings, for whoever waits in vain; on a busy machine everything takes several times as long.
+const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
+
+/** Pure computing: one file for each core. */
+const computing = { ...patience, maxWorkers: cores, sequence: { groupOrder: 0 } };
+
+/** Most of the time such a file waits, for a program or for a deadline; several share a core. */
 const waiting = {
+  ...patience,
   isolate: true,
   pool: "forks",
   maxWorkers: Math.min(3 * cores, 12),
-  // A ceiling, for whoever waits in vain; on a busy machine everything takes several times as long.
-  testTimeout: 300_000,
-  hookTimeout: 300_000,
   sequence: { groupOrder: 1 },
 };
 
@@ -33,8 +37,8 @@ export default defineConfig({
     root,
     sequence: { sequencer: longestFirst(files) },
     projects: [
-      project("unit", { isolate: false, pool: "threads", maxWorkers: cores, testTimeout: 60_000 }),
-      project("minute", waiting),
+      project("unit", { ...computing, isolate: false, pool: "threads" }),
+      project("minute", { ...computing, isolate: true, pool: "forks" }),
       project("process", waiting),
       project("servers", waiting),
       project("flow", { ...waiting, globalSetup: ["test/support/bundles.ts"] }),

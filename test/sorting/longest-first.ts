@@ -5,8 +5,7 @@ import { needOf } from "./needs.ts";
 
 /**
  * Starts the longest files first, so that none of them runs alone at the end. Vitest remembers how long each took; on a
- * new machine what they need has to do: a flow takes up to a minute and mostly waits, one that searches
- * through many rotations takes half of one and never does, so the two go well side by side.
+ * new machine what they need has to do.
  */
 export function longestFirst(files: SourceFiles): typeof BaseSequencer {
   return class extends BaseSequencer {
