@@ -16,12 +16,16 @@ const format = ["biome", "format", "."];
 const unused = ["knip", "--config", ".knip.jsonc"];
 const unusedInProduction = [...unused, "--production", "--exclude", "types"];
 const vitest = ["vitest", "run", "--config", "test/vitest.config.ts"];
+const unit = ["--config", "test/vitest.config.ts", "--project", "unit"];
 
 /** Each command is a list of steps; extra arguments go to the last one. */
 const commands = {
   check: [format, lint, types, unused, unusedInProduction, vitest],
   static: [format, lint, types, unused, unusedInProduction],
   test: [vitest],
+  "test:unit": [["vitest", "run", ...unit]],
+  "test:watch": [["vitest", "watch", ...unit]],
+  "test:changed": [["node", "test/sorting/changed.ts"]],
   "test:matrix": [["node", "test/crash/main.ts"]],
   "test:mutants": [["node", "test/mutants/main.ts"]],
   lint: [lint],
@@ -30,6 +34,7 @@ const commands = {
   build: [["rolldown", "--config", "deploy/rolldown.config.mjs"]],
   demo: [["node", "test/demo/main.ts"]],
   docs: [["node", "test/docs/main.ts"]],
+  dev: [["node", "test/dev/main.ts"]],
   azure: [["node", "test/local-azure/main.ts"]],
   bench: [["node", "test/bench/main.ts"]],
   keyturn: [["node", "src/main.ts"]],
@@ -49,7 +54,12 @@ function install() {
 }
 
 function run([program, ...args]) {
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+  const env = {
+    // Where Node keeps what it has compiled: programs start in two thirds of the time.
+    NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "compiled"),
+    ...process.env,
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+  };
   const child = spawn(program === "node" ? node : join(bin, program), args, {
     cwd: root,
     stdio: "inherit",

@@ -1,38 +1,47 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { readSourceFiles, root } from "./sorting/files.ts";
+import { longestFirst } from "./sorting/longest-first.ts";
+import { type Need, sortTests } from "./sorting/needs.ts";
 
 /**
- * `unit` files share one process: they are fast and touch nothing process-wide. `flow` files each get a process of
- * their own, because @azure/identity keeps its source and token cache, and OpenTelemetry its provider, process-wide.
- * A file is a flow when its name ends in `.flow.test.ts`.
+ * One project for each need. `unit` files share their processes. The others get a process each: those that change
+ * something process-wide, because the next file would find it changed, and those that start programs, so that an end by
+ * force takes along only what is theirs.
  */
-const root = new URL("..", import.meta.url).pathname;
+const files = readSourceFiles();
+const tests = sortTests(files);
+const cores = availableParallelism();
+
+function project(name: Need, settings: object) {
+  return { test: { name, root, include: tests[name], ...settings } };
+}
+
+// Ceilings, for whoever waits in vain; on a busy machine everything takes several times as long.
+const patience = { testTimeout: 300_000, hookTimeout: 300_000 };
+
+/** Pure computing: one file for each core. */
+const computing = { ...patience, maxWorkers: cores, sequence: { groupOrder: 0 } };
+
+/** Most of the time such a file waits, for a program or for a deadline; several share a core. */
+const waiting = {
+  ...patience,
+  isolate: true,
+  pool: "forks",
+  maxWorkers: Math.min(3 * cores, 12),
+  sequence: { groupOrder: 1 },
+};
 
 export default defineConfig({
   test: {
     root,
+    sequence: { sequencer: longestFirst(files) },
     projects: [
-      {
-        test: {
-          name: "unit",
-          root,
-          include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.flow.test.ts"],
-          isolate: false,
-          pool: "threads",
-          testTimeout: 20_000,
-        },
-      },
-      {
-        test: {
-          name: "flow",
-          root,
-          include: ["test/**/*.flow.test.ts"],
-          isolate: true,
-          pool: "forks",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      project("unit", { ...computing, isolate: false, pool: "threads" }),
+      project("minute", { ...computing, isolate: true, pool: "forks" }),
+      project("process", waiting),
+      project("servers", waiting),
+      project("flow", { ...waiting, globalSetup: ["test/support/bundles.ts"] }),
     ],
   },
 });

@@ -20,13 +20,18 @@ export type WithLock = <T>(
 const extend = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end return 0`;
 const release = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`;
 
+/** How soon to try again for a lock that somebody else has: most work is done by then. */
+const usualWait: Millis = 5_000;
+
 /** Locks save effort; they prove nothing. A holder can be paused past its lease, so correctness comes from observing. */
 export function createLocks(redis: RedisConnections, clock: Clock, lease: Millis): WithLock {
+  // The lock of a holder that has died is free after a lease, so a longer wait than that would be idle.
+  const retryAfter = Math.min(lease, usualWait);
   return async (name, signal, work) => {
     const key = `${prefix}:lock:${name}`;
     const holder = randomUUID();
     const taken = await redis.producer().set(key, holder, "PX", lease, "NX").catch(throwAwayFault);
-    if (taken === null) throw new Fault("lock-held", `somebody else is at work on ${name}`);
+    if (taken === null) throw new Fault("lock-held", `somebody else is at work on ${name}`, { retryAfter });
     const lost = new AbortController();
     const done = new AbortController();
     const lock = { key, holder, lease, redis: redis.producer(), clock };

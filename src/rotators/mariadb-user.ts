@@ -40,6 +40,6 @@ export const mariadbUser = defineLogInRotator<Target>({
       return new Map([...found].map((name) => [name, { login: true }]));
     },
     disable: (...asked) => mariadb.lock(...asked),
-    missing: missingAccount,
+    missing: (address, _admin, account) => missingAccount(address, account),
   }),
 });

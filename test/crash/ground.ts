@@ -3,20 +3,21 @@ import { loadPolicy } from "../../src/policy/load.ts";
 import type { Policy } from "../../src/policy/policy.ts";
 import { rotators } from "../../src/rotators/index.ts";
 import { createContainers } from "../local-azure/container-instances.ts";
-import { type RunProcess, simulateProcess } from "../local-azure/container-process.ts";
+import type { RunProcess } from "../local-azure/container-process.ts";
 import { cloudEvent } from "../local-azure/event-grid.ts";
 import { createKeyVault } from "../local-azure/key-vault.ts";
 import { groupId, resourceGroupId } from "../local-azure/resource-ids.ts";
 import { createResourceManager } from "../local-azure/resource-manager.ts";
 import { definitionOf } from "../local-azure/resource-manager/fixture.ts";
 import { addIdentity, addVault, grant } from "../local-azure/resources.ts";
+import { simulateProcess } from "../local-azure/simulated-process.ts";
 import {
   createState,
   type HttpService,
   type SecretVersionState,
   type VaultEvent,
 } from "../local-azure/state.ts";
-import { createTokenAuthority, generateTokenKeys } from "../local-azure/tokens.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { lastingTokens } from "./lasting-tokens.ts";
 import type { DerivedSnapshot, Holding, Snapshot } from "./snapshot.ts";
@@ -48,7 +49,6 @@ export interface GroundOptions {
   readonly allergic?: string;
 }
 
-const keys = generateTokenKeys();
 const policies = new Map<string, Policy>();
 
 /** Everything outside of keyturn's processes, on a clock that stands still until it is told to move. */
@@ -56,7 +56,7 @@ export async function createGround(scenario: Scenario, options: GroundOptions = 
   const { dependents = [], copies = 1 } = options;
   const clock = createVirtualClock();
   const state = createState(clock);
-  const tokens = lastingTokens(await createTokenAuthority(state, await keys));
+  const tokens = lastingTokens(await createTokenAuthority(state));
   const identity = addIdentity(state, "keyturn");
   const vault = addVault(state, vaultName);
   grant(state, identity.principalId, "Keyturn Secrets", vault.id);

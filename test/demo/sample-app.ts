@@ -9,6 +9,8 @@ import { Client } from "pg";
  * what it served to `METER_URL`.
  */
 const { APP_NAME = "app", VAULT_URL = "", SECRET_NAME = "", METER_URL, LOCAL_VAULT } = process.env;
+/** Milliseconds between two queries. */
+const pause = Number(process.env.QUERY_PAUSE ?? 25);
 
 const credential = new ManagedIdentityCredential({ clientId: process.env.AZURE_CLIENT_ID ?? "" });
 const vault = new SecretClient(VAULT_URL, credential, {
@@ -32,7 +34,7 @@ while (!stopping.signal.aborted) {
   const served = await query();
   counted = { served: counted.served + Number(served), failed: counted.failed + Number(!served) };
   if (performance.now() - reportedAt > 200) await report();
-  await delay(25);
+  await delay(pause, undefined, { signal: stopping.signal }).catch(() => {});
 }
 await report();
 

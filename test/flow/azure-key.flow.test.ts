@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   stored = await world.store(name, connectionString(first.key1 ?? ""), 29);
   await world.startWorker();
-  latest = await until("the rotation is closed", closed, { limit: 90_000 });
+  latest = await until("the rotation is closed", closed, { limit: 240_000 });
 });
 afterAll(() => stack.disposeAsync());
 

@@ -6,6 +6,7 @@ import { until } from "../support/until.ts";
 import { startWorld, type World } from "../support/world.ts";
 import { runCommand, startCommand } from "./command.ts";
 import {
+  blockRoles,
   firstSweep,
   latestOf,
   logsIn,
@@ -54,7 +55,13 @@ function valuesOf(): string[] {
 describe("rotate --wait", () => {
   test("shows each step to the end, and the secret is a new one", async () => {
     const before = latestOf(world)?.value ?? "";
-    const { code, out, err } = await runCommand(world, ["rotate", secret, "--reason", "trying it", "--wait"]);
+    const command = startCommand(world, ["rotate", secret, "--reason", "trying it", "--wait"]);
+    // Two jobs notice that the reader is back; the one that retires may be sooner than the one that says so.
+    await until("the new version is published", () => command.out.includes("published"));
+    const roles = await blockRoles(world);
+    await until("the restart is told", () => command.out.includes("restarted"));
+    await roles.release();
+    const { code, out, err } = await command.result;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(new RegExp(`^queued: rotation of ${secret}, version ${stored}, request \\S+\n`));
     const steps = stepsOf(out);

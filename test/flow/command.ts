@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
-import { root, type World } from "../support/world.ts";
+import { keyturn } from "../support/entry-points.ts";
+import type { World } from "../support/world.ts";
 
 export interface CommandResult {
   /** As a shell would have it: 130 for a process that SIGINT has ended. */
@@ -25,8 +25,9 @@ export function startCommand(
   args: readonly string[],
   more: Readonly<Record<string, string>> = {},
 ): RunningCommand {
-  const child = spawn(process.execPath, [join(root, "src/main.ts"), ...args], {
+  const child = spawn(process.execPath, [keyturn().file, ...args], {
     env: {
+      ...keyturn().environment,
       PATH: process.env.PATH,
       USER: "ada",
       ...world.workerIdentity.env,

@@ -73,7 +73,7 @@ describe("a client secret near its expiry", () => {
         const latest = latestOf(world, name);
         return latest?.version !== old && latest?.tags["keyturn-state"] === "retired";
       },
-      { limit: 90_000 },
+      { limit: 240_000 },
     );
   });
 

@@ -14,6 +14,9 @@ export function latestOf(world: World, name = "orders-db"): SecretVersionState |
   return versionsOf(world, name).at(-1);
 }
 
+/** For an application that need not show the shortest gap: each of its queries is a log-in, and those are dear. */
+export const seldom = { QUERY_PAUSE: "100" };
+
 /** Gives role a a password and stores its connection string. Resolves with the version. */
 export async function storeWorkingSecret(
   world: World,
@@ -27,7 +30,7 @@ export async function storeWorkingSecret(
 }
 
 /** Waits until keyturn has closed the rotation of this version. Resolves with the version that took its place. */
-export function rotatedAway(world: World, version: string, limit = 60_000): Promise<SecretVersionState> {
+export function rotatedAway(world: World, version: string, limit = 240_000): Promise<SecretVersionState> {
   return until(
     `the rotation of ${version} is closed`,
     () => {
@@ -93,4 +96,26 @@ export async function firstSweep(world: World): Promise<void> {
   const events = async () =>
     JSON.stringify(await world.redis.admin("XRANGE", "keyturn:sweep-vaults:events", "-", "+"));
   await until("the first sweep is over", async () => (await events()).includes("completed"));
+}
+
+/** Holds the catalogue of roles, so that the next ALTER ROLE waits; log-ins go on. */
+export async function blockRoles({ postgres }: World) {
+  const holding = postgres
+    .sql("BEGIN; LOCK TABLE pg_authid IN SHARE MODE; SELECT pg_sleep(120)")
+    .catch(() => {});
+  const count = async (what: string) =>
+    (await postgres.sql(`SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ${what}`)).length >
+    0;
+  await until("the catalogue is held", () =>
+    count("query LIKE '%pg_sleep(120)%' AND wait_event = 'PgSleep'"),
+  );
+  return {
+    blocked: () => count("wait_event_type = 'Lock' AND query LIKE 'ALTER ROLE%'"),
+    async release() {
+      await postgres.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%pg_sleep(120)%'",
+      );
+      await holding;
+    },
+  };
 }

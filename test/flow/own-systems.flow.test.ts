@@ -94,7 +94,7 @@ function rotated(name: string): Promise<SecretVersionState> {
       ? latest
       : undefined;
   };
-  return until(`the rotation of ${name} is closed`, closed, { limit: 90_000 });
+  return until(`the rotation of ${name} is closed`, closed, { limit: 240_000 });
 }
 
 async function logsIn(text: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { startMeter, type Meter } from "../demo/meter.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World, type WorldOptions } from "../support/world.ts";
 import { runCommand } from "./command.ts";
-import { latestOf, logsIn, rotatedAway, storeWorkingSecret, versionsOf } from "./fixture.ts";
+import { latestOf, logsIn, rotatedAway, seldom, storeWorkingSecret, versionsOf } from "./fixture.ts";
 
 let stack: AsyncDisposableStack;
 let world: World;
@@ -22,7 +22,7 @@ async function start(options: WorldOptions): Promise<void> {
 test("one role is rotated in place: a short gap, and the application is back on the new password", async () => {
   await start({ single: true, dependents: ["orders-api"] });
   const first = await storeWorkingSecret(world, 90);
-  await world.startApp("orders-api", meter.url);
+  await world.startApp("orders-api", meter.url, { environment: seldom });
   await until("the application serves", () => meter.servedOn(first).size === 1);
   const old = await world.store("orders-db", latestOf(world)?.value ?? "", 29);
   const oldText = latestOf(world)?.value ?? "";
@@ -50,7 +50,7 @@ test("a random value is made, published and its readers restarted, with no provi
 test("a version somebody stores restarts the readers, and rotates nothing", async () => {
   await start({ dependents: ["orders-api"] });
   await storeWorkingSecret(world, 90);
-  await world.startApp("orders-api", meter.url);
+  await world.startApp("orders-api", meter.url, { environment: seldom });
   await world.startWorker();
   const started = world.app("orders-api")?.startTime ?? 0;
   const stored = await storeWorkingSecret(world, 90);
@@ -63,7 +63,10 @@ test("a version somebody stores restarts the readers, and rotates nothing", asyn
 test("a reader that only its tag tells is restarted, though it gates nothing", async () => {
   await start({ discover: "keyturn-secrets" });
   const old = await storeWorkingSecret(world, 29);
-  await world.startApp("reports", meter.url, { tags: { "keyturn-secrets": "orders-db" } });
+  await world.startApp("reports", meter.url, {
+    environment: seldom,
+    tags: { "keyturn-secrets": "orders-db" },
+  });
   await until("it serves", () => meter.servedOn(old).size === 1);
   await world.startWorker();
   const latest = await rotatedAway(world, old);
@@ -73,7 +76,7 @@ test("a reader that only its tag tells is restarted, though it gates nothing", a
 test("a leaked version that was disabled at once is replaced, and its credential refused", async () => {
   await start({ dependents: ["orders-api"], overlap: "1h" });
   await storeWorkingSecret(world, 90);
-  await world.startApp("orders-api", meter.url);
+  await world.startApp("orders-api", meter.url, { environment: seldom });
   await world.startWorker();
   const leaked = await until("the reader serves", () =>
     meter.servedOn(latestOf(world)?.version ?? "").size === 1 ? latestOf(world) : undefined,

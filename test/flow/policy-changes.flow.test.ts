@@ -7,7 +7,7 @@ import { startMeter, type Meter } from "../demo/meter.ts";
 import { until } from "../support/until.ts";
 import { startWorld, type World, type WorldOptions } from "../support/world.ts";
 import { runCommand } from "./command.ts";
-import { killWorker, latestOf, logsIn, rotatedAway, storeWorkingSecret } from "./fixture.ts";
+import { killWorker, latestOf, logsIn, rotatedAway, seldom, storeWorkingSecret } from "./fixture.ts";
 
 const PolicyFile = z.looseObject({
   defaults: z.looseObject({ overlap: z.string() }),
@@ -39,7 +39,7 @@ async function openRotation(
   const old = await storeWorkingSecret(world, 29);
   const { value = "" } = latestOf(world) ?? {};
   for (const name of apps)
-    await world.startApp(name, meter.url, { tags: { "keyturn-secrets": "orders-db" } });
+    await world.startApp(name, meter.url, { environment: seldom, tags: { "keyturn-secrets": "orders-db" } });
   await until("they serve", () => meter.servedOn(old).size === apps.length);
   await rewritePolicy(prepare);
   await world.startWorker();
@@ -48,7 +48,7 @@ async function openRotation(
     "a new version is published and proven",
     () => latestOf(world)?.version !== old && isWaiting(),
     {
-      limit: 60_000,
+      limit: 240_000,
     },
   );
   expect(await logsIn(value)).toBe(true);
@@ -69,7 +69,7 @@ async function changePolicy(change: (policy: PolicyFile) => void): Promise<void>
 }
 
 function closed(): Promise<unknown> {
-  return rotatedAway(world, "", 90_000);
+  return rotatedAway(world, "");
 }
 
 test("an overlap that is changed while the old credential lives counts as it is written now", async () => {
@@ -129,7 +129,7 @@ test("a reader that cannot be found any more keeps the old credential alive unti
     policy.defaults.overlap = "1s";
   });
   const asks = () => world.worker()?.log.some((line) => line.includes('"code":"dependents-missing"'));
-  await until("the worker asks", () => asks() === true, { limit: 60_000 });
+  await until("the worker asks", () => asks() === true, { limit: 240_000 });
   expect(await logsIn(old)).toBe(true);
   const answer = await runCommand(world, ["resolve", "prod-kv/orders-db", "--confirm", reports]);
   expect(answer).toMatchObject({ code: 0, err: "" });

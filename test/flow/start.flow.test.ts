@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { root, startWorld, type World } from "../support/world.ts";
+import { keyturn } from "../support/entry-points.ts";
+import { startWorld, type World } from "../support/world.ts";
 
 const stack = new AsyncDisposableStack();
 let world: World;
@@ -14,8 +15,8 @@ afterAll(() => stack.disposeAsync());
 
 /** What the worker says when it is started with this, and gives up. */
 function saysAtStart(environment: Record<string, string>): { status: number | null; said: string } {
-  const env = { ...world.workerIdentity.env, ...world.workerEnvironment, ...environment };
-  const script = join(root, "src/main.ts");
+  const { file: script, environment: start } = keyturn();
+  const env = { ...start, ...world.workerIdentity.env, ...world.workerEnvironment, ...environment };
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, "worker"], {
     env,
     encoding: "utf8",

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { Millis } from "../../src/clock.ts";
-import { type ProcessSpec, type RunProcess, startProcess } from "./container-process.ts";
+import type { ProcessSpec, RunProcess } from "./container-process.ts";
 import { type ContainerDefinition, type GroupDefinition, parseDefinition } from "./containers/definition.ts";
 import {
   describeGroup,
@@ -20,8 +20,8 @@ export interface ContainersOptions {
     principalIds: readonly string[],
     systemAssigned: string | undefined,
   ): Promise<Readonly<Record<string, string>>>;
-  /** Default: real processes. `simulateProcess` needs none, for virtual time. */
-  readonly run?: RunProcess;
+  /** `startProcess` for real processes; `simulateProcess` needs none, for virtual time. */
+  readonly run: RunProcess;
   /** Image -> its command, for containers that give none. Any other image idles: nothing is ever pulled. */
   readonly images?: Readonly<Record<string, readonly string[]>>;
   /** Folder that containers start in. Default: the present one. */
@@ -203,7 +203,7 @@ async function start(one: Live, context: Context): Promise<void> {
     return supervise(known, {
       spec: { command: commandOf(container, options), env, cwd: options.cwd ?? process.cwd() },
       policy,
-      run: options.run ?? startProcess,
+      run: options.run,
       clock: state.clock,
       backOff: options.backOff ?? { first: 200, most: 2_000 },
       grace: options.grace ?? 5_000,

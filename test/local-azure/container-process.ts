@@ -52,12 +52,6 @@ export const startProcess: RunProcess = (spec) => {
   };
 };
 
-/** For virtual time and thousands of groups: a container that runs until it is ended. */
-export const simulateProcess: RunProcess = () => {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  return { pid: undefined, exited: promise, end: () => resolve(143) };
-};
-
 async function exitOf(child: ChildProcess, spec: ProcessSpec): Promise<number> {
   const closed = once(child, "close").catch(() => undefined);
   try {

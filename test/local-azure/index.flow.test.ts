@@ -73,9 +73,9 @@ test("a container reads a secret with an identity of its own, and no other one",
   });
   const group = azure.state.groups.get(id.toLowerCase());
   const log = () => group?.containers[0]?.log.join("\n");
-  await expect.poll(log, { timeout: 10_000 }).toContain("403");
+  await expect.poll(log, { timeout: 60_000 }).toContain("403");
   azure.grant(group?.identity?.principalIds[0] ?? "", "Key Vault Secrets User", vault.id);
-  await expect.poll(log, { timeout: 10_000 }).toContain("hello from the vault");
+  await expect.poll(log, { timeout: 60_000 }).toContain("hello from the vault");
 });
 
 /** What a container would do with an SDK: a token from its own endpoint, then the secret, until it may read it. */

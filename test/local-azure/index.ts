@@ -5,6 +5,7 @@ import { systemClock, type Clock, type Millis } from "../../src/clock.ts";
 import { withArmLimits } from "./arm-limits.ts";
 import { createAuthority } from "./authority.ts";
 import { type Containers, type ContainersOptions, createContainers } from "./container-instances.ts";
+import { startProcess } from "./container-process.ts";
 import { createControl } from "./control.ts";
 import { createEventGrid } from "./event-grid.ts";
 import { createGraph } from "./graph.ts";
@@ -41,7 +42,7 @@ export interface AzureOptions {
   >;
   /** From a write with less than 30 days to live to its `SecretNearExpiry`. Default 1 s. */
   readonly nearExpiryDelay?: Millis;
-  readonly containers?: Omit<ContainersOptions, "environmentFor">;
+  readonly containers?: Partial<Omit<ContainersOptions, "environmentFor">>;
   readonly arm?: ResourceManagerOptions;
 }
 
@@ -160,6 +161,7 @@ async function startServices(stack: AsyncDisposableStack, options: AzureOptions)
   const graph = await serve(createGraph(state, tokens), { tls, port: ports.graph });
   const environmentFor = createEnvironments(state, tokens, serve, ca.file);
   const containers = createContainers(state, {
+    run: startProcess,
     ...options.containers,
     environmentFor: (principalIds) => environmentFor(principalIds),
   });

@@ -3,7 +3,7 @@ import { createVirtualClock } from "../support/virtual-clock.ts";
 import { createKeyVault } from "./key-vault.ts";
 import { addIdentity, addVault, grant } from "./resources.ts";
 import { createState, type VaultEvent } from "./state.ts";
-import { createTokenAuthority } from "./tokens.ts";
+import { createTokenAuthority, generateTokenKeys } from "./tokens.ts";
 
 const day = 24 * 3600;
 
@@ -54,7 +54,7 @@ test("a token for another audience, of an unknown principal or of another author
   const { call, tokens, identity, state } = await setUp();
   const vaultAudience = "https://vault.azure.net";
   const stranger = { ...identity, principalId: crypto.randomUUID() };
-  const forged = await createTokenAuthority(state);
+  const forged = await createTokenAuthority(state, await generateTokenKeys());
   const bad = [
     await tokens.issue(identity, "https://management.azure.com"),
     await tokens.issue(stranger, vaultAudience),

@@ -18,7 +18,7 @@ async function start(...args: string[]) {
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
-  await expect.poll(() => output, { timeout: 20_000 }).toContain("az rest");
+  await expect.poll(() => output, { timeout: 60_000 }).toContain("az rest");
   return { child, output };
 }
 

@@ -59,7 +59,7 @@ describe("a message", () => {
   });
 
   it("whose lock is lost cannot be settled, says so, and comes again", async () => {
-    const queue = azure.addQueue({ lockDuration: 300 });
+    const queue = azure.addQueue({ lockDuration: 1_500 });
     const codes: unknown[] = [];
     const handle = async (message: ReceivedMessage) => {
       if (message.deliveryCount === 0) await until("its lock ends", () => !queue.messages[0]?.lock);
@@ -129,7 +129,7 @@ describe("the state", () => {
 
   it("is known on an idle queue soon after the start", async () => {
     const source = azure.receive(azure.addQueue().name, complete);
-    await until("it receives", () => source.state().status === "receiving", { limit: 5_000 });
+    await until("it receives", () => source.state().status === "receiving", { limit: 60_000 });
   });
 });
 

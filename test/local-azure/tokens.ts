@@ -40,9 +40,15 @@ export interface TokenKeys {
   readonly privateKey: KeyObject;
 }
 
-/** A key pair that many authorities can share: making one takes longer than a whole schedule in memory. */
 export function generateTokenKeys(): Promise<TokenKeys> {
   return promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+}
+
+let shared: Promise<TokenKeys> | undefined;
+
+/** One key pair for all authorities of a process: making one takes longer than most tests. */
+function sharedTokenKeys(): Promise<TokenKeys> {
+  return (shared ??= generateTokenKeys());
 }
 
 const Payload = z.object({
@@ -59,7 +65,7 @@ const Payload = z.object({
  * clock cannot know of, and time would run on while a request is at work.
  */
 export async function createTokenAuthority(state: AzureState, keys?: TokenKeys): Promise<TokenAuthority> {
-  const { publicKey, privateKey } = keys ?? (await generateTokenKeys());
+  const { publicKey, privateKey } = keys ?? (await sharedTokenKeys());
   const kid = randomUUID();
   const issuer = `https://sts.windows.net/${state.tenantId}/`;
   const header = encode({ alg: "RS256", typ: "JWT", kid });

@@ -31,7 +31,7 @@ test("a job does not end for good before its dead letter is stored", async () =>
 
 test("without Redis the asker is told so", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   await rig.server.kill();
   await until("that is noticed", () => rig.redis.state() === "unreachable");
   await expect(deadLetters(rig.redis).list()).rejects.toMatchObject({ code: "unavailable" });

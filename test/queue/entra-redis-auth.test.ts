@@ -160,7 +160,7 @@ test("an open connection is handed each new token before the old one expires", a
   const issuer = new TokenIssuer(server, 60_000);
   await issuer.issue();
   const redis = connectRedis({ url: server.url, getToken: issuer.getToken, log: silent, timing });
-  await redis.whenReady(5000);
+  await redis.whenReady(60_000);
   const copy = redis.worker().duplicate();
   await copy.ping();
   const auths = async () =>

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { systemClock } from "../../src/clock.ts";
 import { createLog } from "../../src/log.ts";
 import { createEnqueue } from "../../src/queue/enqueue.ts";
@@ -6,6 +7,8 @@ import { startRuntime } from "../../src/queue/runtime.ts";
 import { killedLimits, rotateJob } from "./rig.ts";
 
 /** A worker process that takes a job, says so on stdout, and never gets done with it. */
+// Ten of them are started in a row, and none lives to the end, at which Node would keep what it has compiled.
+flushCompileCache();
 process.stdin.resume().once("end", () => process.exit());
 const [, , url = ""] = process.argv;
 const log = createLog("silent");

@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 
 test("one holder at a time; the next one after the end, however it ended", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const hold = createLocks(rig.redis, systemClock, 1000);
   const result = await hold("target", never, async () => {
     await expect(hold("target", never, async () => "second")).rejects.toMatchObject({ code: "lock-held" });
@@ -23,7 +23,7 @@ test("one holder at a time; the next one after the end, however it ended", async
 
 test("it is renewed for as long as the work lasts", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const hold = createLocks(rig.redis, systemClock, 150);
   await hold("target", never, async (signal) => {
     let renewals = 0;
@@ -40,7 +40,7 @@ test("it is renewed for as long as the work lasts", async () => {
 
 test("who loses it is told, and does not release somebody else's", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const hold = createLocks(rig.redis, systemClock, 300);
   await hold("target", never, async (signal) => {
     await rig.raw.set("keyturn:lock:target", "another holder");
@@ -52,7 +52,7 @@ test("who loses it is told, and does not release somebody else's", async () => {
 
 test("a holder that cannot reach Redis for a whole lease has lost it", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const hold = createLocks(rig.redis, systemClock, 300);
   await hold("target", never, async (signal) => {
     await rig.server.kill();
@@ -62,7 +62,7 @@ test("a holder that cannot reach Redis for a whole lease has lost it", async () 
 
 test("the work's signal is also the job's", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   const job = new AbortController();
   await createLocks(rig.redis, systemClock, 1000)("target", job.signal, async (signal) => {
     job.abort("stop");

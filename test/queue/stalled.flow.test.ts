@@ -14,7 +14,7 @@ async function takeAndDie(url: string): Promise<string> {
   const child = spawn(process.execPath, [script, url], { stdio: ["pipe", "pipe", "inherit"] });
   const exited = once(child, "exit");
   try {
-    const signal = AbortSignal.timeout(30_000);
+    const signal = AbortSignal.timeout(120_000);
     const [line] = await once(createInterface(child.stdout), "line", { signal });
     return String(line);
   } finally {

@@ -64,7 +64,7 @@ test("a watcher outlives Redis", async () => {
 
 test("without Redis the watcher is told so", async () => {
   await using rig = await startRig();
-  await rig.redis.whenReady(5000);
+  await rig.redis.whenReady(60_000);
   await rig.server.kill();
   await until("that is noticed", () => rig.redis.state() === "unreachable");
   const stop = new AbortController();

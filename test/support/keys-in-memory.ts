@@ -5,7 +5,7 @@ import { createAzureKeys, type AzureKeys } from "../../src/providers/azure-keys/
 import { type KeyedResource, keyedResource } from "../../src/providers/azure-keys/keyed-resource.ts";
 import type { SecretValue } from "../../src/secret-value.ts";
 import { createContainers } from "../local-azure/container-instances.ts";
-import { simulateProcess } from "../local-azure/container-process.ts";
+import { simulateProcess } from "../local-azure/simulated-process.ts";
 import { inMemoryCredential, inMemoryHttpClient } from "../local-azure/in-memory-client.ts";
 import { createDataPlane } from "../local-azure/keys/data-plane.ts";
 import { addKeyedResource, type KeyedResourceOptions } from "../local-azure/keys/resources.ts";
@@ -14,7 +14,7 @@ import { resourceGroupId } from "../local-azure/resource-ids.ts";
 import { createResourceManager as createService } from "../local-azure/resource-manager.ts";
 import { addIdentity, grant } from "../local-azure/resources.ts";
 import { createState, type FaultRule, type HttpService } from "../local-azure/state.ts";
-import { createTokenAuthority, generateTokenKeys } from "../local-azure/tokens.ts";
+import { createTokenAuthority } from "../local-azure/tokens.ts";
 
 const endpoint = "https://management.azure.com";
 
@@ -25,14 +25,11 @@ export interface KeysInMemoryOptions {
   readonly learn?: (value: SecretValue) => void;
 }
 
-let signing: ReturnType<typeof generateTokenKeys> | undefined;
-
 /** The real client of keys, on the local Azure's Resource Manager and data planes, without sockets. */
 export async function keysInMemory(options: KeysInMemoryOptions = {}) {
   const { clock = systemClock, role = "Keyturn Keys", cloud = "public", learn } = options;
   const state = createState(clock);
-  signing ??= generateTokenKeys();
-  const tokens = await createTokenAuthority(state, await signing);
+  const tokens = await createTokenAuthority(state);
   const containers = createContainers(state, { environmentFor: async () => ({}), run: simulateProcess });
   const identity = addIdentity(state, "keyturn");
   grant(state, identity.principalId, role, resourceGroupId(state, "data"));

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createConnection } from "mariadb";
 import { nativePasswordHash } from "../../src/providers/mysql/password-hash.ts";
 import { SecretValue } from "../../src/secret-value.ts";
+import { copyDataTemplate, versionOf } from "./data-template.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
 import { findMariaDb, type Programs } from "./programs.ts";
 
@@ -52,13 +53,12 @@ export async function startMariaDb({ tls }: MariaDbOptions): Promise<MariaDbServ
   const folder = await mkdtemp(join(tmpdir(), "keyturn-mariadb-"));
   const user = process.getuid?.() === 0 ? nobody : undefined;
   try {
-    await mkdir(join(folder, "data"));
+    await copySystemTables({ programs, folder, user });
     const files = { "server.crt": tls.cert, "server.key": tls.key, "general.log": "" };
     for (const [name, text] of Object.entries(files))
       await writeFile(join(folder, name), text, { mode: 0o600 });
-    const paths = ["", "data", ...Object.keys(files)].map((name) => join(folder, name));
+    const paths = ["", ...Object.keys(files)].map((name) => join(folder, name));
     if (user !== undefined) for (const path of paths) await chown(path, user, user);
-    await fillSystemTables({ programs, folder, user });
     return await startOnFreePort({ programs, folder, user });
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
@@ -66,8 +66,7 @@ export async function startMariaDb({ tls }: MariaDbOptions): Promise<MariaDbServ
   }
 }
 
-/** What `mariadb-install-db` does, without the shell script, which needs programs of another package. */
-async function fillSystemTables(place: Omit<Setup, "port">): Promise<void> {
+async function copySystemTables(place: Omit<Setup, "port">): Promise<void> {
   const { programs, folder, user } = place;
   const names = ["mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql"];
   const texts = await Promise.all(names.map((name) => readFile(join(programs.share, name), "utf8")));
@@ -75,6 +74,19 @@ async function fillSystemTables(place: Omit<Setup, "port">): Promise<void> {
   const lines = texts
     .flatMap((text) => text.split("\n"))
     .filter((line) => !line.includes("@current_hostname"));
+  const make = async (draft: string) => {
+    await mkdir(join(draft, "data"));
+    if (user !== undefined) await chown(join(draft, "data"), user, user);
+    await fillSystemTables({ programs, folder: draft, user }, lines);
+  };
+  const version = await versionOf(join(programs.folder, "mariadbd"), environment(place));
+  const key = [version, ...settings, ...lines];
+  await copyDataTemplate({ name: "mariadb", key, user, make }, join(folder, "data"));
+}
+
+/** What `mariadb-install-db` does, without the shell script, which needs programs of another package. */
+async function fillSystemTables(place: Omit<Setup, "port">, lines: readonly string[]): Promise<void> {
+  const { programs, folder, user } = place;
   const output = join(folder, "install.log");
   const bootstrap = spawn(join(programs.folder, "mariadbd"), [...basics(place), "--bootstrap"], {
     cwd: folder,
@@ -98,12 +110,16 @@ function basics({ programs, folder }: Omit<Setup, "port">): string[] {
     `--basedir=${dirname(programs.folder)}`,
     `--datadir=${join(folder, "data")}`,
     `--lc-messages-dir=${programs.share}`,
-    "--innodb-buffer-pool-size=8M",
-    "--innodb-log-file-size=4M",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--silent-startup",
+    ...settings,
   ];
 }
+
+const settings = [
+  "--innodb-buffer-pool-size=8M",
+  "--innodb-log-file-size=4M",
+  "--innodb-flush-log-at-trx-commit=0",
+  "--silent-startup",
+];
 
 async function startOnFreePort(place: Omit<Setup, "port">): Promise<MariaDbServer> {
   // Somebody may take the port between our finding it free and the server's using it.

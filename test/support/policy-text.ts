@@ -29,7 +29,7 @@ interface Database {
 export function policyText(azure: LocalAzure, options: PolicyOptions & Database): string {
   const { subscriptionId } = azure.state;
   const scope = `/subscriptions/${subscriptionId}/resourceGroups/apps`;
-  const { overlap = "5s", settle = "1s", skew = "1s", lock = "5s", deadline = "1m" } = options;
+  const { overlap = "5s", settle = "1s", skew = "1s", lock = "2s", deadline = "1m" } = options;
   return stringify({
     version: 1,
     cloud: "custom",

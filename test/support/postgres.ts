@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
 import { scramVerifier } from "../../src/providers/postgres/scram.ts";
 import { SecretValue } from "../../src/secret-value.ts";
+import { copyDataTemplate, versionOf } from "./data-template.ts";
 import { type GuardedProcess, freePort, startGuarded } from "./guarded-process.ts";
 import { type Programs, findPostgres } from "./programs.ts";
 
@@ -89,13 +90,15 @@ async function startOnFreePort(
 
 async function prepare({ programs, folder, user }: Omit<Setup, "port">, options: PostgresOptions) {
   const data = join(folder, "data");
-  const args = ["-D", data, "-U", superuser, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync"];
-  const identity = user === undefined ? {} : { uid: user, gid: user };
-  await run(join(programs.folder, "initdb"), args, {
-    cwd: folder,
-    env: environment(programs, folder),
-    ...identity,
-  });
+  const args = ["-U", superuser, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync"];
+  const program = join(programs.folder, "initdb");
+  const make = async (place: string) => {
+    const identity = user === undefined ? {} : { uid: user, gid: user };
+    const env = environment(programs, place);
+    await run(program, ["-D", join(place, "data"), ...args], { cwd: place, env, ...identity });
+  };
+  const key = [await versionOf(program, environment(programs, folder)), ...args];
+  await copyDataTemplate({ name: "postgres", key, user, make }, data);
   const files = {
     "server.crt": options.tls.cert,
     "server.key": options.tls.key,

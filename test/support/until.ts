@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  { limit = 30_000, every = 20 }: { limit?: number; every?: number } = {},
+  { limit = 120_000, every = 20 }: { limit?: number; every?: number } = {},
 ): Promise<NonNullable<T>> {
   const end = performance.now() + limit;
   for (;;) {

@@ -2,7 +2,7 @@ import { ContainerInstanceManagementClient } from "@azure/arm-containerinstance"
 import { type ContainerGroups, createContainerGroups } from "../../../src/azure/container-instances.ts";
 import { type Clock, systemClock } from "../../../src/clock.ts";
 import { type ContainersOptions, createContainers } from "../container-instances.ts";
-import { simulateProcess } from "../container-process.ts";
+import { simulateProcess } from "../simulated-process.ts";
 import { inMemoryCredential, inMemoryHttpClient } from "../in-memory-client.ts";
 import { groupId, resourceGroupId } from "../resource-ids.ts";
 import { createResourceManager, type ResourceManagerOptions } from "../resource-manager.ts";

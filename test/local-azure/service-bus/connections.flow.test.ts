@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => azure.close());
 
 /** Fast enough to see an operation give up. */
-const impatient = { retries: 0, timeout: 300 };
+const impatient = { retries: 0, timeout: 1_000 };
 
 describe("a dropped connection", () => {
   it("is opened again by a subscriber, which then gets what comes later", async () => {
@@ -36,7 +36,7 @@ describe("a dropped connection", () => {
 
   it("is opened again by a sender, whose send meanwhile waits its time out and is sent again", async () => {
     const queue = azure.addQueue();
-    const sender = azure.connect({ timeout: 500 }).createSender(queue.name);
+    const sender = azure.connect({ timeout: 1_000 }).createSender(queue.name);
     await sender.sendMessages({ body: 1 });
     azure.server.dropConnections();
     await sender.sendMessages({ body: 2 });

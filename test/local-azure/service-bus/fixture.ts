@@ -147,7 +147,7 @@ export async function until(condition: () => boolean): Promise<void> {
 
 /** The next message, which has to be there soon. */
 export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
-  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 10_000 });
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 60_000 });
   if (!message) throw new Error("no message came");
   return message;
 }

@@ -35,7 +35,7 @@ describe("sending", () => {
     const batch = await sender.createMessageBatch();
     expect([batch.tryAddMessage({ body: 3 }), batch.tryAddMessage({ body: 4 })]).toEqual([true, true]);
     await sender.sendMessages(batch);
-    const messages = await client.createReceiver(queue.name).receiveMessages(4, { maxWaitTimeInMs: 5_000 });
+    const messages = await client.createReceiver(queue.name).receiveMessages(4, { maxWaitTimeInMs: 60_000 });
     expect(messages.map((message) => message.body)).toEqual([1, 2, 3, 4]);
     expect(messages.map((message) => message.sequenceNumber?.toNumber())).toEqual([1, 2, 3, 4]);
   });
