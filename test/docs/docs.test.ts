@@ -83,7 +83,7 @@ describe("every command that is shown", () => {
   const shown = new Set(
     pages.flatMap(({ text }) =>
       [...text.matchAll(/\bnpm (?:run ([a-z][a-z:]*)|(test))\b/g)].map(
-        ([, name, test]) => name ?? test ?? "",
+        ([, name, plain]) => name ?? plain ?? "",
       ),
     ),
   );

@@ -84,8 +84,8 @@ function table(title: string, { properties = {}, required = [] }: Schema): strin
 }
 
 function valueOf(schema: Schema): string {
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
-  if (schema.enum) return schema.enum.map((each) => `\`${String(each)}\``).join(", ");
+  if (schema.const !== undefined) return code(schema.const);
+  if (schema.enum) return schema.enum.map(code).join(", ");
   if (schema.type === "integer") return `${schema.minimum} to ${schema.maximum}`;
   if (schema.type === "boolean") return "`true`, `false`";
   if (schema.type === "array") return "list";
@@ -95,7 +95,9 @@ function valueOf(schema: Schema): string {
 
 function defaultOf(name: string, schema: Schema, required: readonly string[]): string {
   if (required.includes(name)) return "required";
-  const value = schema.default;
-  if (value === undefined || typeof value === "object") return "";
-  return `\`${String(value)}\``;
+  return schema.default === undefined || typeof schema.default === "object" ? "" : code(schema.default);
+}
+
+function code(value: unknown): string {
+  return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { afterPublish } from "../../../src/rotation/decide/after-publish.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
 import {
   confirmed,
@@ -16,6 +17,7 @@ import {
   works,
 } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 const three = "c".repeat(32);
 
@@ -164,4 +166,10 @@ describe("a group that was there at the publish and cannot be found", () => {
     const leaked = { ...open, latest: { ...published, record }, now: now + day };
     expect(nextAction(leaked, dual)).toEqual({ kind: "revoke", credentialId: "orders_a" });
   });
+});
+
+test("beyond the deadline of a leak, what is derived is read all the same: it is closed with its parent", () => {
+  const leaked = { ...published, record: { ...published.record, hold: { leaked: true } } };
+  const late = { provider: works, derived: undefined, dependents: confirmed, now: now + day };
+  expect(afterPublish(situation(leaked, late))).toEqual({ kind: "observe", what: "derived" });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { atRest } from "../../../src/rotation/decide/at-rest.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
 import { dual, latest, now, one, published, rotation, seen, two, works } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("before the publish", () => {
   test("a version that is not due is left alone until it is", () => {
@@ -100,4 +102,9 @@ describe("a rotation that went wrong", () => {
       mode: "routine",
     });
   });
+});
+
+test("at rest, what is derived is read before anything is said about it", () => {
+  const fresh = latest({ expiresAt: now + 90 * day });
+  expect(atRest(situation(fresh, { derived: undefined }))).toEqual({ kind: "observe", what: "derived" });
 });

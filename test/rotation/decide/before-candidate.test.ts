@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { standsAgainstCandidate } from "../../../src/rotation/decide/before-candidate.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
 import { confirmed, dual, intent, latest, now, seen, works } from "./facts.ts";
 import { aRule, day, hour } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("before the publish", () => {
   test("a value somebody else wrote is adopted only if it fits the template and the provider accepts it", () => {
@@ -55,5 +57,40 @@ describe("before the publish", () => {
     const ours = latest({ record: { intent, state: "retired" }, lineage: "ours", first: false });
     const refused = seen({ latest: ours, provider: { ...works, latest: "rejected" } });
     expect(nextAction(refused, dual)).toMatchObject({ kind: "park", slot: "orders_b" });
+  });
+});
+
+describe("before there is a candidate", () => {
+  const asked = { record: { intent } } as const;
+  const patienceOver = { expiresAt: now + day } as const;
+
+  test("what could not be derived is read, even if nobody waits for readers any more", () => {
+    const first = latest({ ...asked, ...patienceOver });
+    const unread = situation(first, { provider: works, derived: undefined });
+    expect(standsAgainstCandidate(unread)).toEqual({ kind: "observe", what: "derived" });
+    expect(standsAgainstCandidate(situation(first, { provider: works }))).toBeUndefined();
+  });
+
+  test("the readers of a version that cannot be asked about are read as well", () => {
+    const disabled = latest({ ...asked, enabled: false });
+    const unread = situation(disabled, { provider: works, derived: undefined });
+    expect(standsAgainstCandidate(unread)).toEqual({ kind: "observe", what: "derived" });
+  });
+
+  test("who is down is read first", () => {
+    const unread = situation(latest(asked), { provider: works, dependents: undefined });
+    expect(standsAgainstCandidate(unread)).toEqual({ kind: "observe", what: "dependents" });
+    expect(
+      standsAgainstCandidate(situation(latest(asked), { provider: works, dependents: confirmed })),
+    ).toBeUndefined();
+  });
+
+  test("readers of derived secrets leave the other slot, too: those secrets are built first", () => {
+    const later = latest({ ...asked, first: false });
+    const derived = [{ key: "prod-kv/orders-jdbc", state: "behind" }] as const;
+    expect(standsAgainstCandidate(situation(later, { provider: works, derived }))).toEqual({
+      kind: "publish-derived",
+      derived: "prod-kv/orders-jdbc",
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { beforePublish } from "../../../src/rotation/decide/before-publish.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
 import {
   confirmed,
@@ -14,6 +15,7 @@ import {
   works,
 } from "./facts.ts";
 import { aRule } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("before the publish", () => {
   test("the candidate goes to the role that the published value does not use", () => {
@@ -119,4 +121,9 @@ describe("a leaked version that was disabled by hand", () => {
     expect(nextAction(open, aRule({ slots: ["orders_b"] })).kind).toBe("close");
     expect(nextAction(open, aRule({ slots: [] })).kind).toBe("close");
   });
+});
+
+test("the provider is asked before anything is said about a candidate", () => {
+  const asked = latest({ record: { intent } });
+  expect(beforePublish(situation(asked, { pending: parked }))).toEqual({ kind: "observe", what: "provider" });
 });

@@ -9,7 +9,6 @@ const three = "c".repeat(32);
 const roll = { ...intent, mode: "roll" } as const;
 
 /** What somebody stored a moment ago, for slot a as it is now. */
-
 function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
   const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
   return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });

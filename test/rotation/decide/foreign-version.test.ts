@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { followForeignVersion, standsAgainst } from "../../../src/rotation/decide/foreign-version.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
 import type { Observation, ReadableLatest } from "../../../src/rotation/model/observation.ts";
 import {
@@ -16,20 +17,19 @@ import {
   works,
 } from "./facts.ts";
 import { aRule, day, hour } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 const three = "c".repeat(32);
 
 const roll = { ...intent, mode: "roll" } as const;
 
 /** What somebody stored a moment ago, for slot a as it is now. */
-
 function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
   const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
   return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });
 }
 
 /** Ours, for slot b, which replaced the version for slot a; somebody's version is on top. */
-
 function overtaken(change: Partial<Observation> = {}): Observation {
   return seen({
     latest: stored(),
@@ -148,4 +148,19 @@ describe("a version that somebody stored while a single credential was being rep
   test("is nothing that the provider is set to where two credentials take turns", () => {
     expect(nextAction(found, dual)).toMatchObject({ kind: "stop", code: "foreign-version" });
   });
+});
+
+test("nobody is restarted onto a version that its provider cannot be asked about now", () => {
+  const unsure = situation(stored(), { provider: { ...works, latest: "unknown" } });
+  expect(standsAgainst(unsure)).toMatchObject({ kind: "wait", reason: "provider" });
+});
+
+test("a derived secret that somebody else wrote is asked about once the readers have moved", () => {
+  const moved = { provider: works, dependents: confirmed } as const;
+  const derived = [{ key: "prod-kv/orders-jdbc", state: "foreign" }] as const;
+  expect(followForeignVersion(situation(stored(), { ...moved, derived }))).toMatchObject({
+    kind: "stop",
+    code: "cannot-adopt",
+  });
+  expect(followForeignVersion(situation(stored(), moved))).toEqual({ kind: "close" });
 });

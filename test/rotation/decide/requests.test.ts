@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import { answerRequest } from "../../../src/rotation/decide/requests.ts";
 import { confirmed, dual, intent, latest, now, one, published, replaced, seen, two, works } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("before the publish", () => {
   test("a manual request is recorded although nothing is due", () => {
@@ -75,5 +77,25 @@ describe("what a person answers", () => {
     const untold = { ...open, latest: { ...published, credentialId: "" }, request: revoke("some-key") };
     const minted = aRule({ origin: "minted", slots: [] });
     expect(nextAction(untold, minted)).toMatchObject({ code: "slot-unknown" });
+  });
+});
+
+test("before a person's credential is revoked, the provider has to say which one is published", () => {
+  const request = {
+    trigger: "manual",
+    mode: "revoke",
+    subject: "orders_a",
+    requestId: "q",
+    version: two,
+  } as const;
+  expect(answerRequest(situation(published, { request }))).toEqual({ kind: "observe", what: "provider" });
+  const unsure = { ...works, latest: "unknown" } as const;
+  expect(answerRequest(situation(published, { request, provider: unsure }))).toMatchObject({
+    kind: "wait",
+    reason: "provider",
+  });
+  expect(answerRequest(situation(published, { request, provider: works }))).toEqual({
+    kind: "revoke",
+    credentialId: "orders_a",
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import { retire } from "../../../src/rotation/decide/retire.ts";
 import { confirmed, dual, now, one, published, replaced, rotation, seen, works } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("after the publish", () => {
   const after = seen({ latest: published, replaced: { ...replaced, enabled: true }, provider: works });
@@ -85,5 +87,34 @@ describe("a leaked value", () => {
     const late = { ...revoked, dependents: behind, now: leaked.createdAt + dual.deadline };
     expect(nextAction(late, dual)).toEqual({ kind: "roll", groups: ["/g/one"] });
     expect(nextAction({ ...late, dependents: confirmed }, dual)).toEqual({ kind: "close" });
+  });
+});
+
+describe("the end of a rotation", () => {
+  const alive = { ...works, replaced: "accepted" } as const;
+  const over = { replaced, provider: alive, dependents: confirmed, now: now + 30 * day };
+  const secrets = aRule({ origin: "minted", slots: [] });
+
+  test("leaves the old credential alive where the policy says so", () => {
+    expect(retire(situation(published, over))).toEqual({ kind: "revoke", credentialId: "orders_a" });
+    expect(retire(situation(published, over, { ...dual, retire: false }))).toEqual({ kind: "close" });
+  });
+
+  test("revokes first what our own minting left behind", () => {
+    const orphans = { ...over, provider: { ...alive, orphans: ["k7"] } };
+    expect(retire(situation(published, orphans, secrets))).toEqual({ kind: "revoke", credentialId: "k7" });
+  });
+
+  test("asks which credential it is where the provider does not tell", () => {
+    const unnamed = { ...over, replaced: { ...replaced, credentialId: "" } };
+    expect(retire(situation(published, unnamed, secrets))).toMatchObject({
+      kind: "stop",
+      code: "slot-unknown",
+    });
+  });
+
+  test("waits for a provider that cannot be asked about the old one", () => {
+    const unsure = { ...over, provider: { ...works, replaced: "unknown" } } as const;
+    expect(retire(situation(published, unsure))).toMatchObject({ kind: "wait", reason: "provider" });
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import { rollBack } from "../../../src/rotation/decide/roll-back.ts";
 import { confirmed, dual, intent, published, replaced, seen, works } from "./facts.ts";
 import { aRule } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("a rotation that went wrong", () => {
   const open = { latest: published, replaced: { ...replaced, enabled: true }, provider: works };
@@ -39,5 +41,34 @@ describe("a rotation that went wrong", () => {
     const down = { ...back, dependents: unconfirmed };
     expect(nextAction(down, dual)).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
     expect(nextAction({ ...back, dependents: confirmed }, dual)).toEqual({ kind: "drop-intent" });
+  });
+});
+
+describe("the way back", () => {
+  const back = {
+    ...published,
+    record: { ...published.record, intent: { ...intent, mode: "rolling-back" } },
+  } as const;
+  const good = { ...replaced, enabled: true };
+
+  test("asks the provider about the old value first, and waits where it cannot say", () => {
+    expect(rollBack(situation(back, { replaced: good }))).toEqual({ kind: "observe", what: "provider" });
+    const unsure = { ...works, replaced: "unknown" } as const;
+    expect(rollBack(situation(back, { replaced: good, provider: unsure }))).toMatchObject({
+      kind: "wait",
+      reason: "provider",
+    });
+  });
+
+  test("does not ask the provider about a value that is gone", () => {
+    const gone = {
+      replaced: { ...good, enabled: false },
+      dependents: { unconfirmed: ["/g/one"], confirmed: 0 },
+    };
+    expect(rollBack(situation(back, gone))).toMatchObject({ kind: "stop", code: "cannot-roll-back" });
+    expect(rollBack(situation(back, { replaced: undefined }))).toEqual({
+      kind: "observe",
+      what: "dependents",
+    });
   });
 });

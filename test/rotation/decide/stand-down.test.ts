@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
+import { discard, standDown } from "../../../src/rotation/decide/stand-down.ts";
+import type { ProviderFacts } from "../../../src/rotation/model/observation.ts";
 import { dual, intent, latest, now, one, parked, seen, works } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
+import { situation } from "./situation.ts";
 
 describe("a rotation that went wrong", () => {
   test("and is taken back by a person leaves no candidate alive at the provider", () => {
@@ -37,5 +40,32 @@ describe("a rotation that went wrong", () => {
     expect(nextAction(dropped, single)).toMatchObject({ kind: "idle", reason: "not-asked" });
     const byHand = { ...dropped, latest: latest({ first: false, expiresAt: now + 90 * day }) };
     expect(nextAction(byHand, single)).toMatchObject({ kind: "idle", reason: "not-due" });
+  });
+});
+
+describe("standing down", () => {
+  const single = aRule({ slots: ["orders_a"] });
+  const asked = latest({ record: { intent } });
+  const inPlace = { pending: { ...parked, credentialId: "orders_a" } } as const;
+  const answers = (change: Partial<ProviderFacts>) => ({ ...inPlace, provider: { ...works, ...change } });
+
+  test("asks the provider whether it holds the candidate already", () => {
+    expect(standDown(situation(asked, inPlace, single))).toEqual({ kind: "observe", what: "provider" });
+    for (const place of ["latest", "pending"] as const)
+      expect(standDown(situation(asked, answers({ [place]: "unknown" }), single))).toMatchObject({
+        kind: "wait",
+        reason: "provider",
+      });
+  });
+
+  test("sets a single credential back before what was asked is taken back", () => {
+    const applied = answers({ latest: "rejected", pending: "accepted" });
+    expect(discard(situation(asked, applied, single))).toEqual({ kind: "set-back", to: "latest" });
+    expect(discard(situation(asked, answers({}), single))).toEqual({ kind: "drop-intent" });
+  });
+
+  test("waits with the candidate beside latest until the provider can say whether it is alive", () => {
+    const beside = { pending: parked, provider: { ...works, pending: "unknown" } } as const;
+    expect(discard(situation(asked, beside))).toMatchObject({ kind: "wait", reason: "provider" });
   });
 });
