@@ -35,7 +35,7 @@ for argument in "$@"; do
 done
 
 for name in SUBSCRIPTION RESOURCE_GROUP LOCATION VAULT_ID SCOPES POLICY IMAGE; do
-  if [ -z "${!name:-}" ]; then echo "deploy/setup.sh: $name is not set (--help tells what it is)" >&2; exit 2; fi
+  if [ -z "${!name:-}" ]; then echo "deploy/setup.sh: $name is not set (--help says what it is)" >&2; exit 2; fi
 done
 case $IMAGE in *@sha256:*) ;; *) echo "deploy/setup.sh: IMAGE must name a digest: a restart pulls a changed tag" >&2; exit 2 ;; esac
 if [ ! -r "$POLICY" ]; then echo "deploy/setup.sh: $POLICY cannot be read" >&2; exit 2; fi
@@ -81,7 +81,7 @@ grant() { # principal, role, scope
 define_role() { # file
   local definition
   definition=$(sed "s/@SUBSCRIPTION@/$SUBSCRIPTION/" "$1")
-  # `create` refuses a role that is there, `update` one that is not.
+  # `create` fails for a role that is there, `update` one that is not.
   run role definition create --role-definition "$definition" || run role definition update --role-definition "$definition"
 }
 
@@ -107,7 +107,7 @@ run resource update --ids "$scope/providers/Microsoft.ServiceBus/namespaces/$nam
 run servicebus queue create --name "$queue" --namespace-name "$name" --resource-group "$RESOURCE_GROUP" --lock-duration PT1M --max-delivery-count 10 --enable-duplicate-detection true --duplicate-detection-history-time-window P1D --enable-dead-lettering-on-message-expiration true
 grant "$principal" "Azure Service Bus Data Receiver" "$queue_id"
 
-echo "# the events: the topic's own identity may send before the subscription is made, or it would be refused" >&2
+echo "# the events: the topic's own identity may send before the subscription is made, or it would be denied" >&2
 run eventgrid system-topic create --name "$topic" --resource-group "$vault_group" --location "$LOCATION" --topic-type Microsoft.KeyVault.vaults --source "$VAULT_ID" --identity systemassigned
 sender=$(ask topic-principal-id eventgrid system-topic show --name "$topic" --resource-group "$vault_group" --query identity.principalId)
 grant "$sender" "Azure Service Bus Data Sender" "$queue_id"
