@@ -8,7 +8,7 @@ import { fleetOf, type Fleet, publishedAt, runningGroup } from "./groups-in-memo
 
 const { signal } = new AbortController();
 const minute = 60_000;
-const discovered = "{ discover: { tag: reads } }";
+const discovered = "{ discover: { tag: reads }, gate: true }";
 
 /** Three groups by name, of which `logs` gates nothing. */
 function threeReaders(): Fleet {

@@ -17,7 +17,7 @@ function group(name: string, tags: Record<string, string> = {}) {
   return { id: groupId(name), tags };
 }
 
-const byTag = "{ discover: { tag: reads } }";
+const byTag = "{ discover: { tag: reads }, gate: true }";
 const gates = (name: string) => `{ group: "${groupId(name)}" }`;
 const follows = (name: string) => `{ group: "${groupId(name)}", gate: false }`;
 
