@@ -48,7 +48,12 @@ test("a discovered group out of scope is never a dependent, also where Azure lis
   const fleet = fleetOf(discovered);
   const outside = groupId("outside", `${subscription}/resourceGroups/others`);
   fleet.views.set("outside", runningGroup("outside", { id: outside, tags: { reads: "orders-db" } }));
-  const everything = { ...fleet.ports.groups, list: async function* () { yield* fleet.views.values(); } };
+  const everything = {
+    ...fleet.ports.groups,
+    list: async function* () {
+      yield* fleet.views.values();
+    },
+  };
   const ports = { ...fleet.ports, groups: everything };
   expect(await resolveDependents(fleet.secret, ports, signal)).toEqual([]);
 });
@@ -97,6 +102,9 @@ test("of several entries for one group, its own comes before what its tags say, 
   expect(entryFor(secret, { id: groupId("ORDERS-API"), tags: both })).toMatchObject({ kind: "group" });
   expect(entryFor(secret, { id: groupId("other"), tags: both })).toMatchObject({ tag: "reads" });
   const { reads: _, ...second } = both;
-  expect(entryFor(secret, { id: groupId("other"), tags: second })).toMatchObject({ tag: "also-reads", gate: false });
+  expect(entryFor(secret, { id: groupId("other"), tags: second })).toMatchObject({
+    tag: "also-reads",
+    gate: false,
+  });
   expect(entryFor(secret, { id: groupId("other"), tags: {} })).toBeUndefined();
 });

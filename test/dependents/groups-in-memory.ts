@@ -44,7 +44,12 @@ function fleetUnder(policy: Policy): Fleet {
     },
     restart: () => Promise.reject(new Error("nothing that reads restarts a group")),
   };
-  return { ports: { policy, groups, clock: createVirtualClock(publishedAt + 3_600_000) }, secret, views, listed };
+  return {
+    ports: { policy, groups, clock: createVirtualClock(publishedAt + 3_600_000) },
+    secret,
+    views,
+    listed,
+  };
 }
 
 /** A group whose one container has run since `startedAt`; by default since long before the publish. */

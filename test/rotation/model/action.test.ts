@@ -9,7 +9,11 @@ test("a provider that could not be asked is left alone for a few seconds", () =>
 });
 
 test("a question has a code, and names the secret whose text does not fit, not the text", () => {
-  expect(stop("quarantined", "what now?")).toEqual({ kind: "stop", code: "quarantined", question: "what now?" });
+  expect(stop("quarantined", "what now?")).toEqual({
+    kind: "stop",
+    code: "quarantined",
+    question: "what now?",
+  });
   expect(doesNotFit(aRule())).toMatchObject({
     kind: "stop",
     code: "cannot-adopt",

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { behind, isLate, isLeaked, isOpenPublished, rotationOf } from "../../../src/rotation/model/predicates.ts";
+import {
+  behind,
+  isLate,
+  isLeaked,
+  isOpenPublished,
+  rotationOf,
+} from "../../../src/rotation/model/predicates.ts";
 import type { DerivedFacts } from "../../../src/rotation/model/observation.ts";
 import { intent, latest, now, one, published, rotation, seen } from "../decide/facts.ts";
 import { aRule, hour } from "../decide/rules.ts";
@@ -51,6 +57,14 @@ test("an action belongs to the rotation that it names", () => {
 test("an action that names no rotation belongs to the one that made the open version", () => {
   const open = { ...published, record: { ...published.record, rotation: ofTags } };
   expect(rotationOf(seen({ latest: open }), { kind: "close" })).toBe(ofTags);
+  const takenBack = {
+    ...open,
+    record: { ...open.record, intent: { ...intent, mode: "rolling-back" } },
+  } as const;
+  expect(rotationOf(seen({ latest: takenBack }), { kind: "restore" })).toBe(ofTags);
+  const closed = { ...open, record: { ...open.record, state: "retired" } } as const;
+  expect(rotationOf(seen({ latest: closed }), { kind: "settle-pending", rotation: ofTags })).toBe(ofTags);
+  expect(rotationOf(seen({ latest: closed }), { kind: "revoke", credentialId: "orders_a" })).toBe(ofTags);
 });
 
 test("an action on a version that is asked to be replaced belongs to the rotation that would replace it", () => {

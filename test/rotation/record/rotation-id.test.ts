@@ -16,7 +16,10 @@ test("the id follows from vault, name and version alone, so that workers of any 
   const bits = BigInt(`0x${digest.toString("hex")}`);
   const first = bits >> BigInt(256 - 26 * 5);
   const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  const characters = Array.from({ length: 26 }, (_, place) => alphabet[Number((first >> BigInt(5 * (25 - place))) & 31n)]);
+  const characters = Array.from(
+    { length: 26 },
+    (_, place) => alphabet[Number((first >> BigInt(5 * (25 - place))) & 31n)],
+  );
   expect(rotationId(vault, "orders-db", one)).toBe(`r-${characters.join("")}`);
 });
 
