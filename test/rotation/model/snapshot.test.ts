@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { StoredSecret } from "../../../src/azure/key-vault.ts";
+import type { DerivedPolicy, Policy } from "../../../src/policy/policy.ts";
 import { type DerivedSecret, published } from "../../../src/rotation/model/snapshot.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { load, policyText } from "../../policy/fixtures.ts";
@@ -9,8 +10,7 @@ const policyFile = policyText({
   - { vault: prod-kv, name: orders-db, rotator: login, target: { host: db, users: [a, b] }, value: "{username}:{password}" }
   - { vault: prod-kv, name: orders-url, from: orders-db, value: "db://{username}:{password:url}@{host}" }`,
 });
-const [policy] = load(policyFile).secrets.flatMap(({ derived }) => derived);
-if (!policy) throw new Error("the policy derives nothing");
+const policy = derivedIn(load(policyFile));
 const createdAt = Date.UTC(2026, 10, 21);
 
 const stored: StoredSecret = {
@@ -22,13 +22,19 @@ const stored: StoredSecret = {
   value: new SecretValue("db://x@db"),
 };
 
-function derived(change: Partial<DerivedSecret>): DerivedSecret {
+function read(change: Partial<DerivedSecret>): DerivedSecret {
   return { policy, state: "current", stored, restored: undefined, ...change };
+}
+
+function derivedIn({ secrets }: Policy): DerivedPolicy {
+  const [first] = secrets.flatMap(({ derived }) => derived);
+  if (!first) throw new Error("the policy derives nothing");
+  return first;
 }
 
 test("readers of what is derived are to run on its own version, with what was written down of them", () => {
   const restored = { from: createdAt - 2, until: createdAt - 1 };
-  expect(published({ derived: [derived({ restored })] })).toEqual([
+  expect(published({ derived: [read({ restored })] })).toEqual([
     { policy, publication: { publishedAt: createdAt, restored }, recorded: "2 abc" },
   ]);
 });
@@ -36,11 +42,11 @@ test("readers of what is derived are to run on its own version, with what was wr
 test.each(["behind", "missing", "disabled", "foreign", "unknown"] as const)(
   "readers of what is derived and %s are not moved",
   (state) => {
-    expect(published({ derived: [derived({ state })] })).toEqual([]);
+    expect(published({ derived: [read({ state })] })).toEqual([]);
   },
 );
 
 test("what could not be read has no readers to be moved", () => {
-  expect(published({ derived: [derived({ stored: undefined }), derived({})] })).toHaveLength(1);
+  expect(published({ derived: [read({ stored: undefined }), read({})] })).toHaveLength(1);
   expect(published({ derived: [] })).toEqual([]);
 });
