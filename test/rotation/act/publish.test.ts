@@ -68,6 +68,8 @@ test("a publish is refused if another version was made in the same second and bo
   await store();
   await disable(-1);
   expect(await refusal(scene)).toMatchObject({ code: "superseded" });
+  steps.world.ground.vault.secrets.get("orders-db")?.versions.reverse();
+  expect(await refusal(scene)).toMatchObject({ code: "superseded" });
 });
 
 test("a publish of a secret that had no version is refused once there is one", async () => {
