@@ -67,9 +67,13 @@ test("a publish is refused if another version was made in the same second and bo
   expect(await refusal(scene)).toBeUndefined();
   await store();
   await disable(-1);
-  expect(await refusal(scene)).toMatchObject({ code: "superseded" });
-  steps.world.ground.vault.secrets.get("orders-db")?.versions.reverse();
-  expect(await refusal(scene)).toMatchObject({ code: "superseded" });
+  const versions = steps.world.ground.vault.secrets.get("orders-db")?.versions ?? [];
+  const [last] = versions.slice(-1);
+  // A vault may list them in any order, such as by their ids.
+  for (const digit of ["0", "f"]) {
+    if (last) versions.splice(-1, 1, { ...last, version: digit.repeat(32) });
+    expect(await refusal(scene)).toMatchObject({ code: "superseded" });
+  }
 });
 
 test("a publish of a secret that had no version is refused once there is one", async () => {
