@@ -15,7 +15,14 @@ function secretWith(template: string, rotator: Partial<BoundRotator> = {}): Secr
 
 function version(text: string, credential?: string): StoredSecret {
   const tags = credential === undefined ? {} : { "keyturn-credential": credential };
-  return { name: "session-key", version: "a".repeat(32), enabled: true, createdAt: 1, tags, value: new SecretValue(text) };
+  return {
+    name: "session-key",
+    version: "a".repeat(32),
+    enabled: true,
+    createdAt: 1,
+    tags,
+    value: new SecretValue(text),
+  };
 }
 
 const login = secretWith("{username}:{password}");
@@ -45,7 +52,13 @@ test("where there are no slots the tag names the credential, as long as the prov
 test("the facts of a version are its attributes, its tags and the credential's id, and no value", () => {
   const stored = { ...version("orders_b:p@ss", "orders_b"), expiresAt: 9, enabled: false };
   const facts = versionFacts(stored, readVersion(login, stored));
-  expect(facts).toMatchObject({ version: "a".repeat(32), enabled: false, createdAt: 1, expiresAt: 9, credentialId: "orders_b" });
+  expect(facts).toMatchObject({
+    version: "a".repeat(32),
+    enabled: false,
+    createdAt: 1,
+    expiresAt: 9,
+    credentialId: "orders_b",
+  });
   expect(facts.record.credential).toBe("orders_b");
   expect(Object.values(facts).some((each) => each instanceof SecretValue)).toBe(false);
   expect(versionFacts(stored, undefined).credentialId).toBeUndefined();

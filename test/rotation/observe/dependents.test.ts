@@ -36,7 +36,10 @@ interface Given {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-async function observed({ secret, ports: rollout }: Fleet, { latest: change, derived = {}, tags = {} }: Given = {}) {
+async function observed(
+  { secret, ports: rollout }: Fleet,
+  { latest: change, derived = {}, tags = {} }: Given = {},
+) {
   const ports: RotationPorts = { ...rollout, vaults: new Map(), providers: providersWith({}) };
   const stored: StoredSecret = {
     name: "orders-url",
@@ -87,9 +90,17 @@ test("who reads what is derived from a secret is waited for like those who read 
 test("readers of what is derived are to have started after that was published, which may be later", async () => {
   const fleet = family();
   for (const name of ["orders-api", "reports", "both"]) restart(fleet, name);
-  const stored = { name: "orders-url", version: "b".repeat(32), enabled: true, tags: {}, value: new SecretValue("x") };
+  const stored = {
+    name: "orders-url",
+    version: "b".repeat(32),
+    enabled: true,
+    tags: {},
+    value: new SecretValue("x"),
+  };
   const later = { ...stored, createdAt: publishedAt + 10 * minute };
-  expect(await observed(fleet, { derived: { stored: later } })).toMatchObject({ unconfirmed: ["reports", "both"] });
+  expect(await observed(fleet, { derived: { stored: later } })).toMatchObject({
+    unconfirmed: ["reports", "both"],
+  });
 });
 
 test("readers of what is derived are not waited for while that does not follow from latest", async () => {
@@ -115,7 +126,9 @@ test("groups that have got lost since the publish are counted for each by what w
   const ofSecret = fingerprintOf(secret, three, ports.policy);
   const tags = { "keyturn-dependents": fingerprintOf(child, three, ports.policy) };
   expect(await observed(fleet, { latest: { record: { dependents: ofSecret } } })).toMatchObject({ lost: 1 });
-  expect(await observed(fleet, { latest: { record: { dependents: ofSecret } }, tags })).toMatchObject({ lost: 2 });
+  expect(await observed(fleet, { latest: { record: { dependents: ofSecret } }, tags })).toMatchObject({
+    lost: 2,
+  });
   expect(await observed(fleet)).toMatchObject({ lost: 0 });
 });
 
@@ -123,7 +136,13 @@ test("of a secret that cannot be read no dependents are observed", async () => {
   const { secret, ports: rollout } = family();
   const ports: RotationPorts = { ...rollout, vaults: new Map(), providers: providersWith({}) };
   const facts = seen({ latest: { kind: "disabled" } });
-  const snapshot: Snapshot = { latest: undefined, pending: undefined, replaced: undefined, derived: [], facts };
+  const snapshot: Snapshot = {
+    latest: undefined,
+    pending: undefined,
+    replaced: undefined,
+    derived: [],
+    facts,
+  };
   expect(await observeDependents(secret, snapshot, ports, signal)).toBe(snapshot);
 });
 

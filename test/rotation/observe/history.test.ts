@@ -71,7 +71,11 @@ async function historyOf(versions: readonly StoredSecret[], { pending, meanwhile
 }
 
 test("nothing came before a secret that is not there", async () => {
-  expect(await historyOf([])).toMatchObject({ lineage: "foreign", replaced: undefined, overtaken: undefined });
+  expect(await historyOf([])).toMatchObject({
+    lineage: "foreign",
+    replaced: undefined,
+    overtaken: undefined,
+  });
 });
 
 test("what our rotation replaced is read until the rotation is closed", async () => {
@@ -94,12 +98,18 @@ test("a replaced version that is disabled is a fact without a value, whenever it
   const ours = version("b", { tags: madeFrom("a") });
   const expected = { replaced: ids.a, replacedText: undefined };
   expect(await historyOf([version("a", { enabled: false }), ours])).toMatchObject({ ...expected, read: [] });
-  expect(await historyOf([version("a"), ours], { meanwhile: "a" })).toMatchObject({ ...expected, read: [ids.a] });
+  expect(await historyOf([version("a"), ours], { meanwhile: "a" })).toMatchObject({
+    ...expected,
+    read: [ids.a],
+  });
 });
 
 test("what somebody stores while we publish is in between, if latest holds the very text that was parked", async () => {
   const ours = version("c", { tags: madeFrom("a") });
-  const pending = version("d", { tags: madeFrom("a", { state: "parked" }), value: new SecretValue("value of c") });
+  const pending = version("d", {
+    tags: madeFrom("a", { state: "parked" }),
+    value: new SecretValue("value of c"),
+  });
   const versions = [version("a"), version("b"), ours];
   expect(await historyOf(versions, { pending })).toMatchObject({
     lineage: "ours",
@@ -112,7 +122,10 @@ test("tags that somebody has copied onto another value make it nobody's but his"
   const copied = version("c", { tags: madeFrom("a") });
   const versions = [version("a"), version("b"), copied];
   const otherText = version("d", { tags: madeFrom("a") });
-  expect(await historyOf(versions, { pending: otherText })).toMatchObject({ lineage: "foreign", between: [] });
+  expect(await historyOf(versions, { pending: otherText })).toMatchObject({
+    lineage: "foreign",
+    between: [],
+  });
   const otherRotation = version("d", { tags: madeFrom("b"), value: new SecretValue("value of c") });
   expect(await historyOf(versions, { pending: otherRotation })).toMatchObject({ lineage: "foreign" });
   expect(await historyOf(versions)).toMatchObject({ lineage: "foreign" });
@@ -140,15 +153,26 @@ test("what was overtaken matters no more once it and what it replaced are disabl
 test("the version that a candidate was to replace is known by the candidate, unless that is latest", async () => {
   const pending = version("d", { tags: madeFrom("a", { state: "parked" }) });
   const foreign = { lineage: "foreign", overtaken: undefined };
-  expect(await historyOf([version("a"), version("b")], { pending })).toMatchObject({ ...foreign, replaced: ids.a });
+  expect(await historyOf([version("a"), version("b")], { pending })).toMatchObject({
+    ...foreign,
+    replaced: ids.a,
+  });
   expect(await historyOf([version("a")], { pending })).toMatchObject({ ...foreign, replaced: undefined });
   const untagged = version("d");
-  expect(await historyOf([version("a"), version("b")], { pending: untagged })).toMatchObject({ replaced: undefined });
+  expect(await historyOf([version("a"), version("b")], { pending: untagged })).toMatchObject({
+    replaced: undefined,
+  });
 });
 
 test("the facts of an earlier version are those of what could be read of it", () => {
   const stored = version("a");
-  expect(factsOf({ version: stored, read: readVersion(secret, stored) })).toMatchObject({ version: ids.a, credentialId: "" });
-  expect(factsOf({ version: stored, read: undefined })).toMatchObject({ version: ids.a, credentialId: undefined });
+  expect(factsOf({ version: stored, read: readVersion(secret, stored) })).toMatchObject({
+    version: ids.a,
+    credentialId: "",
+  });
+  expect(factsOf({ version: stored, read: undefined })).toMatchObject({
+    version: ids.a,
+    credentialId: undefined,
+  });
   expect(factsOf(undefined)).toBeUndefined();
 });

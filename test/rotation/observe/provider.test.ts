@@ -4,7 +4,12 @@ import type { Latest } from "../../../src/rotation/model/observation.ts";
 import type { ReadVersion, Snapshot } from "../../../src/rotation/model/snapshot.ts";
 import { observeProvider } from "../../../src/rotation/observe/provider.ts";
 import { observeSecret } from "../../../src/rotation/observe/secret.ts";
-import type { BoundRotator, Credential, RotatorContext, RotatorObservation } from "../../../src/rotators/rotator.ts";
+import type {
+  BoundRotator,
+  Credential,
+  RotatorContext,
+  RotatorObservation,
+} from "../../../src/rotators/rotator.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { azureKey } from "../../crash/scenarios/azure-key.ts";
 import { createWorld } from "../../crash/world.ts";
@@ -97,7 +102,9 @@ test("ids that the provider gives win over those that texts and tags told, in fa
     replaced: { credentialId: "id-3" },
     overtaken: { credentialId: "id-4" },
   });
-  const ids = [found.latest, found.pending, found.replaced, found.overtaken].map((each) => each?.credential?.id);
+  const ids = [found.latest, found.pending, found.replaced, found.overtaken].map(
+    (each) => each?.credential?.id,
+  );
   expect(ids).toEqual(["key1", "key2", "id-3", "id-4"]);
   expect(found.latest?.credential?.value.reveal()).toBe("one");
 });
@@ -105,7 +112,10 @@ test("ids that the provider gives win over those that texts and tags told, in fa
 test("where the provider gives no id, what the text told stands", async () => {
   const read = { latest: version("one", "orders_a"), pending: version("two", "orders_b") };
   const { facts } = await observed({ ids: [undefined, undefined] }, read);
-  expect(facts).toMatchObject({ latest: { credentialId: "orders_a" }, pending: { credentialId: "orders_b" } });
+  expect(facts).toMatchObject({
+    latest: { credentialId: "orders_a" },
+    pending: { credentialId: "orders_b" },
+  });
 });
 
 test("whose a chosen candidate is that no provider has heard of yet is told by our record, if the policy knows the slot", async () => {

@@ -27,7 +27,11 @@ function disableLatest(): void {
 test("of a secret that is not there it is observed that it is missing", async () => {
   steps.world.ground.vault.secrets.delete(name);
   const { facts, latest } = await observed();
-  expect(facts).toMatchObject({ latest: { kind: "missing" }, pending: { kind: "none" }, replaced: undefined });
+  expect(facts).toMatchObject({
+    latest: { kind: "missing" },
+    pending: { kind: "none" },
+    replaced: undefined,
+  });
   expect(latest).toBeUndefined();
 });
 
