@@ -14,7 +14,7 @@ function secretWith(template: string, rotator: Partial<BoundRotator> = {}): Secr
 }
 
 function version(text: string, credential?: string): StoredSecret {
-  const tags = credential === undefined ? {} : { "keyturn-credential": credential };
+  const tags: Record<string, string> = credential === undefined ? {} : { "keyturn-credential": credential };
   return {
     name: "session-key",
     version: "a".repeat(32),

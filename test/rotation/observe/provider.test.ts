@@ -25,7 +25,7 @@ function secretOf({ secrets: [secret] }: Policy): SecretPolicy {
 }
 
 function version(password: string, id: string, tag?: string): ReadVersion {
-  const tags = tag === undefined ? {} : { "keyturn-credential": tag };
+  const tags: Record<string, string> = tag === undefined ? {} : { "keyturn-credential": tag };
   const stored = { name: "orders-db", version: "a".repeat(32), enabled: true, createdAt: 0, tags };
   return { stored, credential: { id, value: new SecretValue(password) } };
 }
