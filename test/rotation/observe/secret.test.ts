@@ -1,135 +1,101 @@
-import { expect, test } from "vitest";
-import type { ContainerGroups } from "../../../src/azure/container-instances.ts";
-import type { StoredSecret } from "../../../src/azure/key-vault.ts";
-import type { Policy, SecretPolicy } from "../../../src/policy/policy.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { pendingName } from "../../../src/rotation/ports.ts";
 import { observeSecret } from "../../../src/rotation/observe/secret.ts";
-import { observeDependents } from "../../../src/rotation/observe/dependents.ts";
-import { observeProvider } from "../../../src/rotation/observe/provider.ts";
-import type { DerivedSecret, Snapshot } from "../../../src/rotation/model/snapshot.ts";
-import type { RotationPorts } from "../../../src/rotation/ports.ts";
-import { SecretValue } from "../../../src/secret-value.ts";
-import { azureKey } from "../../crash/scenarios/azure-key.ts";
-import { createWorld } from "../../crash/world.ts";
-import { groupId, load, policyText } from "../../policy/fixtures.ts";
-import { providersWith } from "../../support/providers.ts";
-import { createVirtualClock } from "../../support/virtual-clock.ts";
+import type { Request } from "../../../src/request.ts";
+import { postgresRole } from "../../crash/scenarios/log-ins.ts";
+import { type InSteps, inSteps } from "../act/in-steps.ts";
 
-const { signal } = new AbortController();
+const name = "orders-db";
+let steps: InSteps;
 
-function secretOf({ secrets: [secret] }: Policy): SecretPolicy {
-  if (!secret) throw new Error("the policy has no secret");
-  return secret;
-}
-
-test("which of two keys is in use is what the provider says, not a tag", async () => {
-  const world = await createWorld(azureKey);
-  const tags = { "keyturn-credential": "key2" };
-  await world.ground.store(world.ground.provider.first, 29, tags);
-  const { ports } = world.startWorker();
-  const secret = secretOf(ports.policy);
-  const observed = await observeSecret(secret, undefined, ports, signal);
-  const { facts } = await observeProvider(secret, observed, ports, signal);
-  expect(facts.latest).toMatchObject({ credentialId: "key1" });
-  expect(facts.provider).toMatchObject({ latest: "accepted" });
-  await world.close();
+beforeEach(async () => {
+  steps = await inSteps(postgresRole("dual"));
 });
 
-test("who reads what is derived from a secret is waited for like those who read the secret", async () => {
-  const { ports, publishedAt, startedAt } = family();
-  const secret = secretOf(ports.policy);
-  const unconfirmed = async () => {
-    const { facts } = await observeDependents(secret, published(secret, publishedAt), ports, signal);
-    return facts.dependents?.unconfirmed.map((group) => group.split("/").at(-1));
-  };
-  expect(await unconfirmed()).toEqual(["orders-api", "reports"]);
-  startedAt.set("orders-api", publishedAt + 120_000);
-  expect(await unconfirmed()).toEqual(["reports"]);
-  startedAt.set("reports", publishedAt + 120_000);
-  expect(await unconfirmed()).toEqual([]);
-});
+afterEach(() => steps.world.close());
 
-/** A secret read by `orders-api`, and one derived from it, read by `reports`, an hour after both were published. */
-function family() {
-  const publishedAt = Date.UTC(2026, 10, 21);
-  const clock = createVirtualClock(publishedAt + 3_600_000);
-  const policy = load(
-    policyText({
-      secrets: `
-  - vault: prod-kv
-    name: orders-db
-    rotator: login
-    target: { host: db, users: [a, b] }
-    value: "{username}:{password}"
-    dependents: [{ group: "${groupId("orders-api")}" }]
-  - vault: prod-kv
-    name: orders-url
-    from: orders-db
-    value: "db://{username}:{password:url}@{host}"
-    dependents: [{ group: "${groupId("reports")}" }]`,
-    }),
-  );
-  const startedAt = new Map<string, number>();
-  const groups: ContainerGroups = {
-    async get(id) {
-      const name = id.split("/").at(-1) ?? "";
-      const start = startedAt.get(name) ?? publishedAt - 1;
-      const container = { name: "app", image: "app:1", state: "Running", startedAt: start, restartCount: 0 };
-      return {
-        id,
-        name,
-        tags: {},
-        provisioningState: "Succeeded",
-        state: "Running",
-        containers: [container],
-      };
-    },
-    async *list() {},
-    restart: () => Promise.reject(new Error("nobody is restarted by a look")),
-  };
-  const ports: RotationPorts = { policy, groups, clock, vaults: new Map(), providers: providersWith({}) };
-  return { ports, publishedAt, startedAt };
+async function observed(request?: Request) {
+  const { secret, ports, signal } = (await steps.next()).scene;
+  return observeSecret(secret, request, ports, signal);
 }
 
-/** As it is seen after the publish of the secret and all that is derived from it. */
-function published(secret: SecretPolicy, createdAt: number): Snapshot {
-  const version = "b".repeat(32);
-  const stored: StoredSecret = {
-    name: secret.name,
-    version,
-    enabled: true,
-    createdAt,
-    tags: {},
-    value: new SecretValue("b:secret"),
-  };
-  const derived = secret.derived.map(
-    (policy): DerivedSecret => ({ policy, state: "current", stored, restored: undefined }),
-  );
-  return {
-    latest: { stored, credential: { id: "b", value: stored.value } },
-    pending: undefined,
+function disableLatest(): void {
+  const latest = steps.world.ground.vault.secrets.get(name)?.versions.at(-1);
+  if (latest) latest.enabled = false;
+}
+
+test("of a secret that is not there it is observed that it is missing", async () => {
+  steps.world.ground.vault.secrets.delete(name);
+  const { facts, latest } = await observed();
+  expect(facts).toMatchObject({
+    latest: { kind: "missing" },
+    pending: { kind: "none" },
     replaced: undefined,
-    derived,
-    facts: {
-      now: createdAt + 3_600_000,
-      request: undefined,
-      latest: {
-        kind: "readable",
-        lineage: "ours",
-        first: false,
-        rotation: `r-${"a".repeat(26)}`,
-        restored: undefined,
-        version,
-        enabled: true,
-        createdAt,
-        expiresAt: undefined,
-        record: {},
-        credentialId: "b",
-      },
-      replaced: undefined,
-      pending: { kind: "none" },
-      provider: undefined,
-      derived: derived.map(({ policy, state }) => ({ key: policy.key, state })),
-      dependents: undefined,
-    },
-  };
-}
+  });
+  expect(latest).toBeUndefined();
+});
+
+test("of the first version it is observed that nothing was before it, who is in it, and how many tags others have", async () => {
+  Object.assign(steps.versions()[0]?.tags ?? {}, { team: "orders", "keyturn-hold": "failures=1" });
+  const { facts } = await observed();
+  expect(facts.latest).toMatchObject({
+    kind: "readable",
+    lineage: "foreign",
+    first: true,
+    credentialId: "orders_a",
+    otherTags: 1,
+    record: { hold: { failures: 1 } },
+  });
+  expect(facts.provider).toBeUndefined();
+  expect(facts.dependents).toBeUndefined();
+  expect(facts.derived).toEqual([]);
+});
+
+test("of our own version it is observed what it replaced, and that the candidate is put away", async () => {
+  await steps.upTo("wait");
+  const { facts, replaced } = await observed();
+  expect(facts).toMatchObject({
+    latest: { lineage: "ours", first: false, credentialId: "orders_b" },
+    replaced: { version: steps.versions()[0]?.version, credentialId: "orders_a" },
+    pending: { kind: "none" },
+  });
+  expect(replaced?.stored.value?.reveal()).toBe(steps.world.ground.provider.first);
+});
+
+test("a parked candidate is observed with its rotation, and whether it is what is published", async () => {
+  const before = await steps.upTo("publish");
+  expect(before.observed.facts.pending).toMatchObject({ kind: "parked", equalsLatest: false, rejections: 0 });
+  await steps.upTo("settle-pending");
+  expect((await observed()).facts.pending).toMatchObject({
+    kind: "parked",
+    version: steps.versions(pendingName(name)).at(-1)?.version,
+    rotation: steps.record().rotation,
+    credentialId: "orders_b",
+    equalsLatest: true,
+  });
+});
+
+test("a version that somebody has disabled is disabled, and nothing is read of it", async () => {
+  disableLatest();
+  const { facts, latest } = await observed();
+  expect(facts.latest).toEqual({ kind: "disabled" });
+  expect(latest).toBeUndefined();
+});
+
+test("a version that was disabled because it is leaked is known by its tags", async () => {
+  disableLatest();
+  const version = steps.versions()[0]?.version;
+  const request = { trigger: "manual", mode: "compromised", requestId: "q", version } as const;
+  const { facts, latest } = await observed(request);
+  expect(facts.latest).toMatchObject({ kind: "readable", enabled: false, version });
+  expect(latest?.stored.value).toBeUndefined();
+  const another = { ...request, version: "f".repeat(32) };
+  expect((await observed(another)).facts.latest).toEqual({ kind: "disabled" });
+});
+
+test("who has written down that a version is leaked need not say so again", async () => {
+  const { scene } = await steps.next();
+  await steps.take({ kind: "write-intent", mode: "compromised" }, scene);
+  disableLatest();
+  expect((await observed()).facts.latest).toMatchObject({ kind: "readable", enabled: false });
+});

@@ -1,22 +1,10 @@
 import { expect, test } from "vitest";
-import { lineageOf, provenLineage } from "../../../src/rotation/record/lineage.ts";
 import { readRecord, writeRecord } from "../../../src/rotation/record/tags.ts";
 import { rotationId } from "../../../src/rotation/record/rotation-id.ts";
-import { SecretValue } from "../../../src/secret-value.ts";
 
 const vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/prod-kv";
-const ids = { a: "a".repeat(32), b: "b".repeat(32), c: "c".repeat(32) };
+const ids = { a: "a".repeat(32), b: "b".repeat(32) };
 const idOf = (id: string) => rotationId(vault, "orders-db", id);
-
-function version(name: keyof typeof ids, createdAt: number, tags: Record<string, string> = {}) {
-  return { name: "orders-db", version: ids[name], enabled: true, createdAt, tags };
-}
-
-test("a rotation's id is the same for everybody, whatever the case of vault and name, and differs by version", () => {
-  expect(idOf(ids.a)).toBe(rotationId(vault.toUpperCase(), "ORDERS-DB", ids.a));
-  expect(idOf(ids.a)).not.toBe(idOf(ids.b));
-  expect(idOf(ids.a)).toMatch(/^r-[a-z2-7]{26}$/);
-});
 
 test("a record written is read back, and other people's tags are carried along", () => {
   const record = {
@@ -43,56 +31,24 @@ test("malformed tags are absent, not believed", () => {
   expect(Object.values(readRecord(tags)).every((value) => value === undefined)).toBe(true);
 });
 
-test("a version is ours if its tags name the rotation of the version right before it", () => {
-  const first = version("a", 1_000);
-  const ours = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
-  expect(lineageOf(ours, [ours, first], idOf)).toEqual({ lineage: "ours", from: first });
-});
-
-test("tags copied forward onto a later version do not make it ours", () => {
-  const first = version("a", 1_000);
-  const ours = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
-  const copied = version("c", 3_000, ours.tags);
-  expect(lineageOf(copied, [first, ours, copied], idOf)).toMatchObject({ lineage: "foreign" });
-});
-
-test("what a rotation published in place of what it had published before is ours, from the version before both", () => {
-  const first = version("a", 1_000);
-  const once = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
-  const mended = version("c", 3_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.b }));
-  expect(lineageOf(mended, [mended, first, once], idOf)).toEqual({ lineage: "ours", from: first });
-  const without = { ...once, tags: {} };
-  expect(lineageOf(mended, [mended, first, without], idOf).lineage).toBe("foreign");
-});
-
-test("tags that name a rotation of another secret, or a version that is not there, do not make it ours", () => {
-  const first = version("a", 1_000);
-  const other = version(
-    "b",
-    2_000,
-    writeRecord({}, { rotation: rotationId(vault, "other", ids.a), from: ids.a }),
-  );
-  const lost = version("b", 2_000, writeRecord({}, { rotation: idOf(ids.c), from: ids.c }));
-  expect(lineageOf(other, [first, other], idOf).lineage).toBe("foreign");
-  expect(lineageOf(lost, [first, lost], idOf).lineage).toBe("foreign");
-});
-
-test("versions of one second are all taken as possible predecessors", () => {
-  const first = version("a", 1_000);
-  const ours = version("b", 1_000, writeRecord({}, { rotation: idOf(ids.a), from: ids.a }));
-  expect(lineageOf(ours, [ours, first], idOf).lineage).toBe("ours");
-});
-
-test("a value that two workers published one after the other is ours both times; another value with its tags is not", async () => {
-  const tags = writeRecord({}, { rotation: idOf(ids.a), from: ids.a });
-  const [first, once] = [
-    version("a", 1_000),
-    { ...version("b", 2_000, tags), value: new SecretValue("new") },
-  ];
-  const lineage = async (value: string) => {
-    const again = { ...version("c", 3_000, tags), value: new SecretValue(value) };
-    return (await provenLineage(again, [again, first, once], idOf, async () => once)).lineage;
+test("what holds a rotation back is written in words and read back, in any order", () => {
+  const hold = {
+    notBefore: Date.UTC(2026, 10, 22),
+    quarantined: "credential-rejected",
+    failures: 2,
+    leaked: true,
+    waived: ["0123456789ab"],
   };
-  expect(await lineage("new")).toBe("ours");
-  expect(await lineage("somebody else's")).toBe("foreign");
+  const { "keyturn-hold": text = "" } = writeRecord({}, { hold });
+  expect(text).toContain("not-before=2026-11-22T00:00:00.000Z");
+  expect(readRecord({ "keyturn-hold": text }).hold).toEqual(hold);
+  const backwards = text.split(" ").toReversed().join(" ");
+  expect(readRecord({ "keyturn-hold": backwards }).hold).toEqual(hold);
+});
+
+test("a hold that says nothing is not written, and words that nobody knows are not believed", () => {
+  expect(writeRecord({}, { hold: {} })).toEqual({});
+  expect(writeRecord({}, { hold: { failures: 0, waived: [], leaked: false } })).toEqual({});
+  const text = "not-before=soon failures=many leaked=perhaps waived=../../etc,0123456789ab more";
+  expect(readRecord({ "keyturn-hold": text }).hold).toEqual({ waived: ["0123456789ab"] });
 });
