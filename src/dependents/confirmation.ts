@@ -1,5 +1,5 @@
 import type { GroupId } from "../azure/container-instances.ts";
-import { type Dependent, type Reader, resolveDependents, type RolloutPorts } from "./dependents.ts";
+import { type Dependent, type Reader, resolveDependents, type DependentsPorts } from "./dependents.ts";
 import { fingerprintOf, lostSince, waiverOf } from "./fingerprint.ts";
 import type { Publication } from "./group-facts.ts";
 import { groupFacts, isConfirmed, standing } from "./standing.ts";
@@ -24,7 +24,7 @@ export interface Confirmations {
 export async function observeReaders(
   secret: Reader,
   { waived = [], recorded, ...publication }: Publication & Waivers,
-  ports: RolloutPorts,
+  ports: DependentsPorts,
   signal: AbortSignal,
 ): Promise<Confirmations> {
   const dependents = await resolveDependents(secret, ports, signal);

@@ -12,7 +12,7 @@ export interface Dependent {
   readonly after: readonly GroupId[];
 }
 
-export interface RolloutPorts {
+export interface DependentsPorts {
   readonly policy: Policy;
   readonly groups: ContainerGroups;
   readonly clock: Clock;
@@ -24,7 +24,7 @@ export type Reader = Pick<SecretPolicy, "key" | "name" | "dependents">;
 /** The policy's groups in its order, then the discovered ones that it does not name; only in scope, never ourselves. */
 export async function resolveDependents(
   secret: Reader,
-  { policy, groups }: RolloutPorts,
+  { policy, groups }: DependentsPorts,
   signal: AbortSignal,
 ): Promise<Dependent[]> {
   const found = new Map<string, Dependent>();

@@ -1,5 +1,5 @@
 import type { ContainerGroups, ContainerGroupView } from "../../src/azure/container-instances.ts";
-import type { RolloutPorts } from "../../src/dependents/dependents.ts";
+import type { DependentsPorts } from "../../src/dependents/dependents.ts";
 import type { Policy, SecretPolicy } from "../../src/policy/policy.ts";
 import { groupId, load, policyText } from "../policy/fixtures.ts";
 import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.ts";
@@ -7,7 +7,7 @@ import { createVirtualClock, type VirtualClock } from "../support/virtual-clock.
 export const publishedAt = Date.UTC(2026, 10, 21);
 
 export interface Fleet {
-  readonly ports: RolloutPorts & { readonly clock: VirtualClock };
+  readonly ports: DependentsPorts & { readonly clock: VirtualClock };
   readonly secret: SecretPolicy;
   /** By name. Azure has no group that is not in here. */
   readonly views: Map<string, ContainerGroupView>;
