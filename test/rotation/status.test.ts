@@ -3,7 +3,7 @@ import { statusOf } from "../../src/rotation/status.ts";
 import { overlap } from "../crash/ground.ts";
 import { derivedUrl, postgresRole } from "../crash/scenarios/log-ins.ts";
 import type { Scenario } from "../crash/scenarios/scenario.ts";
-import { type InSteps, inSteps } from "./act/in-steps.ts";
+import { type InSteps, inSteps } from "./in-steps.ts";
 import { day } from "./decide/rules.ts";
 
 let steps: InSteps;

@@ -5,7 +5,7 @@ import { azureKey } from "../../crash/scenarios/azure-key.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
 import type { Scenario } from "../../crash/scenarios/scenario.ts";
 import { day } from "../decide/rules.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const pending = "orders-db--pending";
 let steps: InSteps;

@@ -5,7 +5,7 @@ import { readRecord, writeRecord } from "../../../src/rotation/record/tags.ts";
 import { overlap } from "../../crash/ground.ts";
 import { derivedUrl, postgresRole } from "../../crash/scenarios/log-ins.ts";
 import type { Scenario } from "../../crash/scenarios/scenario.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 let steps: InSteps;
 

@@ -4,7 +4,7 @@ import type { Scene } from "../../../src/rotation/act/scene.ts";
 import { readRecord, writeRecord } from "../../../src/rotation/record/tags.ts";
 import { overlap } from "../../crash/ground.ts";
 import { derivedUrl } from "../../crash/scenarios/log-ins.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const child = "prod-kv/orders-url";
 const suffix = "?application_name=reports";

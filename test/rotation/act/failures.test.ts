@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { countFailure, countRejection } from "../../../src/rotation/act/failures.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const pending = "orders-db--pending";
 let steps: InSteps;

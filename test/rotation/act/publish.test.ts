@@ -5,7 +5,7 @@ import { Fault } from "../../../src/errors.ts";
 import { SecretValue } from "../../../src/secret-value.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
 import { day } from "../decide/rules.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const byHand = "postgresql://orders_a:by-hand@orders.postgres.database.azure.com:5432/orders";
 const rotation = "r-".padEnd(28, "a");

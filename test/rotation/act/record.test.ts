@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { changeRecord, dropIntent, waive, writeIntent } from "../../../src/rotation/act/record.ts";
 import { lostSince, waiverOf } from "../../../src/dependents/fingerprint.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 let steps: InSteps;
 

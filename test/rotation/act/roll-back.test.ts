@@ -3,7 +3,7 @@ import { restore } from "../../../src/rotation/act/roll-back.ts";
 import type { Scene } from "../../../src/rotation/act/scene.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
 import { day, hour } from "../decide/rules.ts";
-import { type InSteps, inSteps } from "./in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 let steps: InSteps;
 

@@ -3,7 +3,7 @@ import { observeDerived } from "../../../src/rotation/observe/derived.ts";
 import { readRecord, writeRecord } from "../../../src/rotation/record/tags.ts";
 import type { SecretVersionState } from "../../local-azure/state.ts";
 import { derivedUrl } from "../../crash/scenarios/log-ins.ts";
-import { type InSteps, inSteps } from "../act/in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const name = "orders-url";
 const key = "prod-kv/orders-url";

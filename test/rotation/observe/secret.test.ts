@@ -3,7 +3,7 @@ import { pendingName } from "../../../src/rotation/ports.ts";
 import { observeSecret } from "../../../src/rotation/observe/secret.ts";
 import type { Request } from "../../../src/request.ts";
 import { postgresRole } from "../../crash/scenarios/log-ins.ts";
-import { type InSteps, inSteps } from "../act/in-steps.ts";
+import { type InSteps, inSteps } from "../in-steps.ts";
 
 const name = "orders-db";
 let steps: InSteps;

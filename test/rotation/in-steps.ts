@@ -1,13 +1,13 @@
-import { act } from "../../../src/rotation/act/act.ts";
-import type { Scene } from "../../../src/rotation/act/scene.ts";
-import type { Act, Action } from "../../../src/rotation/model/action.ts";
-import { observeAndDecide } from "../../../src/rotation/reconcile.ts";
-import { readRecord, type VersionRecord } from "../../../src/rotation/record/tags.ts";
-import type { Request } from "../../../src/request.ts";
-import type { GroundOptions } from "../../crash/ground.ts";
-import type { Scenario } from "../../crash/scenarios/scenario.ts";
-import { createWorld, type World } from "../../crash/world.ts";
-import type { SecretVersionState } from "../../local-azure/state.ts";
+import { act } from "../../src/rotation/act/act.ts";
+import type { Scene } from "../../src/rotation/act/scene.ts";
+import { type Act, isAct, type Pause } from "../../src/rotation/model/action.ts";
+import { observeAndDecide } from "../../src/rotation/reconcile.ts";
+import { readRecord, type VersionRecord } from "../../src/rotation/record/tags.ts";
+import type { Request } from "../../src/request.ts";
+import type { GroundOptions } from "../crash/ground.ts";
+import type { Scenario } from "../crash/scenarios/scenario.ts";
+import { createWorld, type World } from "../crash/world.ts";
+import type { SecretVersionState } from "../local-azure/state.ts";
 
 const { signal } = new AbortController();
 
@@ -15,9 +15,9 @@ const { signal } = new AbortController();
 export interface InSteps {
   readonly world: World;
   /** What is observed now, and what would be done next. */
-  next(request?: Request): Promise<{ readonly scene: Scene; readonly action: Action }>;
+  next(request?: Request): Promise<{ readonly scene: Scene; readonly action: Act | Pause }>;
   /** Takes one step after the other until one of this kind is next; that one is not taken. */
-  upTo(kind: Action["kind"], request?: Request): Promise<Scene>;
+  upTo(kind: (Act | Pause)["kind"], request?: Request): Promise<Scene>;
   /** Takes this step instead of the one that is next. */
   take(action: Act, scene: Scene): Promise<void>;
   versions(name?: string): readonly SecretVersionState[];
@@ -54,8 +54,4 @@ export async function inSteps(scenario: Scenario, options: GroundOptions = {}): 
       }
     },
   };
-}
-
-function isAct(action: Action): action is Act {
-  return !["observe", "roll", "wait", "idle", "stop"].includes(action.kind);
 }
