@@ -25,7 +25,8 @@ export function lineageOf(
   idOf: (version: string) => string,
 ): Lineage {
   const { rotation, from } = readRecord(latest.tags);
-  const claimed = versions.find((version) => version.version === from);
+  // Tags that somebody has edited may name the version itself.
+  const claimed = versions.find(({ version }) => version === from && version !== latest.version);
   const root = claimed && rotation ? rootOf(claimed, rotation, versions, idOf) : undefined;
   if (!claimed || !root) return foreign;
   const before = versions.filter(

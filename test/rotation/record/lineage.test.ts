@@ -80,6 +80,9 @@ test("a version without our tags is somebody else's, and so is the first one", (
 test("a version whose tags name itself as the one it replaced is not ours", () => {
   const odd = version("b", 2_000, madeFrom(ids.b));
   expect(lineageOf(odd, [version("a", 1_000), odd], idOf).lineage).toBe("foreign");
+  // In one second with the version before it, so that the times do not give it away.
+  const sameSecond = version("a", 2_000);
+  expect(lineageOf(odd, [sameSecond, odd], idOf)).toMatchObject({ lineage: "foreign" });
 });
 
 test("a version whose tags name a later one as the one it replaced is not ours", () => {
