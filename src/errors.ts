@@ -7,7 +7,7 @@ import type { Millis } from "./clock.ts";
 export type FaultKind = "retriable" | "terminal" | "needs-human";
 
 /**
- * Every fault has a code from this table; the README lists the same codes with what to do about each (a test compares
+ * Every fault has a code from this table; docs/operate.md lists the same codes with what to do about each (a test compares
  * the two). A code, never a message, crosses a boundary: job results, dead-letter reasons, spans, tags.
  */
 export const faultCodes = {
