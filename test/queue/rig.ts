@@ -94,19 +94,22 @@ export function rotateJob(run: RotateRun, attempts = 3): JobDefinitions["rotate-
 /** Every key of Redis with everything in it, as text. */
 export async function dump(raw: Redis): Promise<string> {
   const keys = await raw.keys("*");
-  const parts = await Promise.all(
-    keys.map(async (key) => {
-      const type = await raw.type(key);
-      if (type === "string") return raw.get(key);
-      if (type === "hash") return raw.hgetall(key);
-      if (type === "list") return raw.lrange(key, 0, -1);
-      if (type === "set") return raw.smembers(key);
-      if (type === "zset") return raw.zrange(key, "0", "-1");
-      return raw.xrange(key, "-", "+");
-    }),
-  );
+  const parts = await Promise.all(keys.map((key) => raw.eval(readAnyKey, 1, key)));
   return keys.map((key, index) => `${key} ${JSON.stringify(parts[index])}`).join("\n");
 }
+
+/** In one step: a worker may put a key of another type in its place between two. */
+const readAnyKey = `
+  local read = {
+    string = function(key) return redis.call("GET", key) end,
+    hash = function(key) return redis.call("HGETALL", key) end,
+    list = function(key) return redis.call("LRANGE", key, 0, -1) end,
+    set = function(key) return redis.call("SMEMBERS", key) end,
+    zset = function(key) return redis.call("ZRANGE", key, 0, -1) end,
+    stream = function(key) return redis.call("XRANGE", key, "-", "+") end,
+    none = function() return false end,
+  }
+  return read[redis.call("TYPE", KEYS[1]).ok](KEYS[1])`;
 
 /** So short that a dead worker's job is taken over in about a second. */
 export const killedLimits = { lock: 400, stalledCheck: 100, concurrency: 5 };
