@@ -26,17 +26,19 @@ function wordsOf(letters: Readonly<Record<string, string>>) {
 const containerName = "expected the name of a blob container: 3 to 63 lower-case letters, digits or hyphens";
 
 const AccountSas = z.strictObject({
-  services: wordsOf(services),
-  resources: wordsOf(resources),
-  permissions: wordsOf(onAccount),
+  services: wordsOf(services).describe("Services of the account that are granted."),
+  resources: wordsOf(resources).describe(
+    "Whether the services, their containers or single objects are granted.",
+  ),
+  permissions: wordsOf(onAccount).describe("What may be done with them."),
 });
 
 const ContainerSas = z.strictObject({
   container: z
     .string(containerName)
     .regex(/^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, containerName)
-    .describe("The blob container that is granted; without it, the account."),
-  permissions: wordsOf(onContainer),
+    .describe("The blob container that is granted."),
+  permissions: wordsOf(onContainer).describe("What may be done with its blobs."),
 });
 
 /** A shared access signature of a storage account, or of one of its blob containers. */

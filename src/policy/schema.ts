@@ -53,7 +53,9 @@ const Rollout = section({
     .describe("Groups restarted at a time; more than 1 is not supported yet."),
   canary: z.boolean("expected true or false").optional().describe("One group goes first: not supported yet."),
   settle: Duration.prefault("60s").describe("A restarted group must stay healthy this long."),
-  deadline: PositiveDuration.prefault("10m").describe("Until when a restarted group must be healthy."),
+  deadline: PositiveDuration.prefault("10m").describe(
+    "A restarted group must be healthy by then, or the roll-out stops.",
+  ),
   coalesce: Duration.prefault("60s").describe("Rotations this close together share a restart."),
   skew: Duration.prefault("60s").describe(
     "Clocks of Key Vault and ACI may differ by this much; no restart before publish plus skew.",
@@ -74,7 +76,7 @@ const Window = section({
   days: z
     .array(day, "expected a list of days")
     .min(1, "expected at least one day")
-    .describe("mon, tue, ..., on which it begins."),
+    .describe("On which it begins."),
   from: TimeOfDay.describe('When it begins, such as "22:00".'),
   to: TimeOfDay.describe("When it ends; the next day if that is earlier."),
   zone: z
@@ -114,7 +116,7 @@ const strategy = z
   .enum(strategies, `expected ${strategies.join(", ")}`)
   .default("restart")
   .describe("How it gets the new value; only restart is supported yet.");
-const gate = z.boolean("expected true or false").optional().describe("Whether it holds up the retirement.");
+const gate = z.boolean("expected true or false").optional();
 
 const NamedGroup = section({
   group: GroupId.describe("Resource id of a container group in one of the scopes."),
@@ -123,10 +125,12 @@ const NamedGroup = section({
     .array(text(512), "expected a list of groups")
     .default([])
     .describe("Groups restarted before this one."),
-  gate,
+  gate: gate.describe("Whether it holds up the retirement; default: true."),
   probe: section({
-    url: z.url({ protocol: /^https$/, error: "expected an https:// address" }),
-    expect: count(100, 599).default(200),
+    url: z
+      .url({ protocol: /^https$/, error: "expected an https:// address" })
+      .describe("Where to ask: not supported yet."),
+    expect: count(100, 599).default(200).describe("The status of a healthy answer: not supported yet."),
   })
     .optional()
     .describe("An address that says whether it is healthy: not supported yet."),
@@ -135,11 +139,14 @@ const NamedGroup = section({
 /** Azure's own rule for tag names: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
 const tagName = "expected a tag name of 1 to 512 characters without < > % & \\ ? /";
 const DiscoveredGroups = section({
-  discover: section({ tag: z.string(tagName).regex(/^[^<>%&\\?/]{1,512}$/, tagName) }).describe(
-    "The tag of container groups in the scopes that lists the secrets they read.",
-  ),
+  discover: section({
+    tag: z
+      .string(tagName)
+      .regex(/^[^<>%&\\?/]{1,512}$/, tagName)
+      .describe("Name of the tag; its value lists secrets, as name or vault/name."),
+  }).describe("The tag of container groups in the scopes that lists the secrets they read."),
   strategy,
-  gate,
+  gate: gate.describe("Whether they hold up the retirement; default: false."),
 });
 
 export const Dependent = z.union([NamedGroup, DiscoveredGroups], {

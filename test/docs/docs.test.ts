@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { loadPolicy } from "../../src/policy/load.ts";
 import { rotators } from "../../src/rotators/index.ts";
+import { run } from "../cli/fake.ts";
 import { allPages, anchorsOf, blocksOf, linksOf, root } from "./pages.ts";
 import { withTables } from "./policy-tables.ts";
 
@@ -117,10 +118,24 @@ describe("every command that is shown", () => {
     expect(untested).toEqual([]);
   });
 
+  test("of keyturn has the subcommands and options that are shown with it", async () => {
+    const lines = pages.flatMap(({ file, text }) =>
+      [...text.matchAll(/(?:`|\bapp\/)(?:keyturn(?:\.mjs)?|npm run keyturn --) ([a-z][^`"\n]*)/g)].map(
+        ([, line = ""]) => ({ file, line: line.replaceAll("\\|", "|") }),
+      ),
+    );
+    expect(lines.length).toBeGreaterThan(20);
+    const wrong: string[] = [];
+    for (const { file, line } of lines) {
+      for (const name of await unknownIn(line)) wrong.push(`${file}: keyturn ${line}: ${name}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test("in a block for the shell is a script, or the block says why it is not run here", () => {
     const wrong = pages.flatMap((page) =>
       blocksOf(page)
-        .filter(({ info }) => info === "sh")
+        .filter(({ info }) => shells.test(info))
         .flatMap(({ text }) => text.trim().split("\n"))
         .filter((line) => !/^npm (run|test)\b/.test(line.trim()))
         .map((line) => `${page.file}: ${line}`),
@@ -132,3 +147,35 @@ describe("every command that is shown", () => {
     expect(reasons).toEqual([]);
   });
 });
+
+/** Under whatever name a block says that it is for a shell; with a reason behind it, `sh` alone is right. */
+const shells = /^(?:sh$|(?:bash|zsh|shell|console|shellsession|powershell)\b)/;
+
+/** What a command line shows that `keyturn` does not have, as its own help says. */
+async function unknownIn(line: string): Promise<string[]> {
+  const words = line.split(/\s+/);
+  const [first = "", second = ""] = words;
+  const subcommands = /^[[a-z]/.test(second) ? second.replaceAll(/[[\]]/g, "").split("|") : [];
+  const help = await helpOf([first]);
+  if (help === undefined) return [first];
+  const known = subcommandsIn(help);
+  // `rotate vault/name`: what stands behind a command without subcommands is its argument.
+  const named = known.length === 0 ? [] : subcommands;
+  const texts = await Promise.all(named.map((name) => helpOf([first, name])));
+  const options = [...line.matchAll(/(?<![\w-])--[a-z][a-z-]*/g)].map(([option]) => option);
+  const all = [help, ...texts].join("\n");
+  return [
+    ...named.filter((name) => !known.includes(name)),
+    ...options.filter((option) => !new RegExp(`^  ${option}\\b(?!-)`, "m").test(all)),
+  ];
+}
+
+async function helpOf(command: readonly string[]): Promise<string | undefined> {
+  const { code, out } = await run([...command, "--help"]);
+  return code === 0 ? out : undefined;
+}
+
+function subcommandsIn(help: string): string[] {
+  const list = /^Commands:\n((?: {2}.*\n?)+)/m.exec(help)?.[1] ?? "";
+  return [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name = ""]) => name);
+}

@@ -10,7 +10,9 @@ export interface Page {
 }
 
 export function allPages(): Page[] {
-  const files = globSync(["*.md", "docs/**/*.md", "deploy/*.md", "src/**/*.md"], { cwd: root });
+  const files = globSync(["*.md", ".github/*.md", "docs/**/*.md", "deploy/*.md", "src/**/*.md"], {
+    cwd: root,
+  });
   return files.toSorted().map((file) => ({ file, text: readFileSync(join(root, file), "utf8") }));
 }
 
@@ -29,8 +31,7 @@ export function blocksOf({ text }: Page): Block[] {
 
 /** Links to files of the project, as `path#anchor` from the root. */
 export function linksOf({ file, text }: Page): string[] {
-  const prose = text.replace(/^( *)```[\s\S]*?^\1```$/gm, "");
-  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+  const targets = [...withoutBlocks(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
   return targets
     .filter((target) => !/^[a-z]+:/.test(target))
     .map((target) => {
@@ -42,7 +43,7 @@ export function linksOf({ file, text }: Page): string[] {
 
 /** The anchors that GitHub makes of a page's headings. */
 export function anchorsOf(text: string): Set<string> {
-  const headings = [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => heading);
+  const headings = [...withoutBlocks(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => heading);
   return new Set(
     headings.map((heading) =>
       heading
@@ -51,4 +52,9 @@ export function anchorsOf(text: string): Set<string> {
         .replaceAll(" ", "-"),
     ),
   );
+}
+
+/** A comment of a shell is no heading. */
+function withoutBlocks(text: string): string {
+  return text.replace(/^( *)```[\s\S]*?^\1```$/gm, "");
 }

@@ -50,37 +50,43 @@ export function withTables(page: string): string {
 function policyTables(): string {
   const schema = Schema.parse(policyJsonSchema());
   const sections = Object.entries(schema.properties ?? {});
-  const top = table("Setting", schema);
+  const top = table(schema, { flat: true });
   const rest = sections.flatMap(([name, section]) => {
     const inner = section.items ?? section;
-    return inner.properties ? [`### \`${name}\`\n\n${table("Setting", inner)}`, ...nested(inner)] : [];
+    return inner.properties ? [`### \`${name}\`\n\n${table(inner)}`, ...nested(inner)] : [];
   });
   return [top, ...rest].join("\n");
 }
 
-/** What a secret says of its dependents has a shape of its own. */
+/** What can be said in more than one way, such as who reads a secret, has a table for each way. */
 function nested({ properties = {} }: Schema): string[] {
-  return Object.entries(properties).flatMap(([name, { items }]) =>
-    (items?.anyOf ?? [])
+  return Object.entries(properties).flatMap(([name, { anyOf, items }]) =>
+    (anyOf ?? items?.anyOf ?? [])
       .filter((each) => each.properties)
       .map((each) => {
         const first = Object.keys(each.properties ?? {})[0] ?? "";
-        return `#### \`${name}\` with \`${first}\`\n\n${table("Setting", each)}`;
+        return `#### \`${name}\` with \`${first}\`\n\n${table(each)}`;
       }),
   );
 }
 
-function table(title: string, { properties = {}, required = [] }: Schema): string {
-  const rows = Object.entries(properties).map(([name, schema]) => {
+/** `flat`: what a setting holds has a table of its own, elsewhere. */
+function table(schema: Schema, { flat = false } = {}): string {
+  const rows = rowsOf(schema, "", flat);
+  return ["| Setting | Value | Default | Meaning |", "|---|---|---|---|", ...rows, ""].join("\n");
+}
+
+function rowsOf({ properties = {}, required = [] }: Schema, prefix: string, flat: boolean): string[] {
+  return Object.entries(properties).flatMap(([name, schema]) => {
     const cells = [
-      `\`${name}\``,
+      `\`${prefix}${name}\``,
       valueOf(schema),
       defaultOf(name, schema, required),
       schema.description ?? "",
     ];
-    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+    const row = `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+    return [row, ...(flat ? [] : rowsOf(schema, `${prefix}${name}.`, flat))];
   });
-  return [`| ${title} | Value | Default | Meaning |`, "|---|---|---|---|", ...rows, ""].join("\n");
 }
 
 function valueOf(schema: Schema): string {
@@ -88,7 +94,8 @@ function valueOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map(code).join(", ");
   if (schema.type === "integer") return `${schema.minimum} to ${schema.maximum}`;
   if (schema.type === "boolean") return "`true`, `false`";
-  if (schema.type === "array") return "list";
+  if (schema.type === "array")
+    return schema.items?.enum ? `list of ${schema.items.enum.map(code).join(", ")}` : "list";
   if (schema.type === "string") return schema.pattern?.includes("ms|s|m|h|d") ? "duration" : "text";
   return "map";
 }
