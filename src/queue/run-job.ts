@@ -138,7 +138,12 @@ function tell<S extends Stage>(run: Run<S>, fault: Fault, fate: Fate): void {
   const fields = { ...ids(run), code: fault.code, attempt: run.job.attemptsMade + 1, fate: fate.kind };
   const level = fate.kind === "dead-letter" || fault.code === "internal-error" ? "error" : "info";
   run.services.log[level](
-    { ...fields, ...(fault.secret ? { [attribute.secret]: fault.secret } : {}) },
+    {
+      ...fields,
+      ...(fault.secret ? { [attribute.secret]: fault.secret } : {}),
+      // Names, codes and places only: where a bug is, and Azure's request id where there is one.
+      ...(level === "error" ? { err: fault } : {}),
+    },
     fault.message,
   );
 }

@@ -72,7 +72,7 @@ async function run(stack: AsyncDisposableStack): Promise<boolean> {
   await until("both applications serve queries", () => meter.servedOn(version).size === groups.length);
   const startedBefore = new Map(groups.map((name) => [name, startOf(world, name)]));
   say(`container groups ${groups.join(" and ")} are up and query the database as '${role}'`);
-  say("Key Vault's event follows by itself\n");
+  say("Key Vault's event follows\n");
 
   await until("the rotation is closed", () => progress.closed() || failed(world), { limit: 90_000 });
   await quiet(() => receiver.spans.length);

@@ -106,6 +106,21 @@ test("a refused job is a dead letter at once", async () => {
   expect(runs).toBe(1);
 });
 
+test("the log says where a bug is, and nothing of what it said", async () => {
+  await using rig = await startRig();
+  rig.rotate(async () => {
+    throw new TypeError("Sup3r-S3cret-Passw0rd");
+  });
+  await rig.enqueue("rotate-secret", secretJob);
+  await until("it is logged", () => rig.lines.some((line) => line.includes("internal-error")));
+  const line = rig.lines.find((each) => each.includes("internal-error")) ?? "";
+  expect(JSON.parse(line)).toMatchObject({
+    err: { code: "internal-error", cause: { name: "TypeError", frames: expect.anything() } },
+  });
+  expect(line).toContain("run-job.test.ts");
+  expect(line).not.toContain("Sup3r");
+});
+
 test("nothing of a foreign error gets into Redis or the log", async () => {
   await using rig = await startRig();
   const canary = "Sup3r-S3cret-Passw0rd";
