@@ -9,7 +9,7 @@ import { isTest, reach, type SourceFiles } from "./files.ts";
  * | `flow` | the programs of this project: it starts keyturn itself, with all that it lives in |
  * | `servers` | `node:child_process`: it starts other programs, such as Redis or PostgreSQL |
  * | `process` | something that changes the whole process: its environment, its certificates, OpenTelemetry's providers, or the token cache of @azure/identity |
- * | `minute` | the search through many rotations in virtual time, which is a minute of pure computing |
+ * | `minute` | a search through many rotations in virtual time or many malformed policies: much pure computing |
  * | `unit` | none of these: it takes milliseconds and gets along with any other in one process |
  *
  * A server in the process itself, on a free port of loopback, is fine for all of them.
@@ -17,7 +17,11 @@ import { isTest, reach, type SourceFiles } from "./files.ts";
 export type Need = "flow" | "servers" | "process" | "minute" | "unit";
 
 const ownPrograms = "test/support/entry-points.ts";
-const manyRotations = ["test/crash/matrix.ts", "test/crash/interleaving.ts"];
+const longSearches = [
+  "test/crash/matrix.ts",
+  "test/crash/interleaving.ts",
+  "test/policy/loaded-or-refused.ts",
+];
 const changesProcess =
   /\bsetDefaultCACertificates\(|\bsetGlobal[A-Z]\w+\(|\bassign\(process\.env\b|\bprocess\.env(?:\.\w+|\[[^\]]+\])\s*=[^=]|\bprocess\.chdir\(|\bstubEnv\(/;
 
@@ -27,7 +31,7 @@ export function needOf(files: SourceFiles, test: string): Need {
   if (reached.has("node:child_process")) return "servers";
   const isProcessWide = (path: string) => changesProcess.test(files.get(path)?.text ?? "");
   if (reached.has("@azure/identity") || [...reached].some(isProcessWide)) return "process";
-  return manyRotations.some((path) => reached.has(path)) ? "minute" : "unit";
+  return longSearches.some((path) => reached.has(path)) ? "minute" : "unit";
 }
 
 /** Every test file of the project, under what it needs. */

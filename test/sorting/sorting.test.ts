@@ -11,8 +11,8 @@ const [environment, setGlobal] = [["process", "env"].join("."), ["set", "Global"
 
 /** The real project with one more test file, which has this text. */
 function withTest(text: string, more: Record<string, string> = {}) {
-  const texts = [...real].map(([path, file]) => [path, file.text] as const);
-  return linkSourceFiles(new Map([...texts, ...Object.entries(more), ["test/new.test.ts", text]]));
+  const added = new Map([...Object.entries(more), ["test/new.test.ts", text] as const]);
+  return new Map([...real, ...linkSourceFiles(added)]);
 }
 
 const needOfNew = (text: string, more?: Record<string, string>) =>
