@@ -13,13 +13,12 @@ import {
   replaced,
   rotation,
   seen,
+  three,
   two,
   works,
 } from "./facts.ts";
 import { aRule, day } from "./rules.ts";
 import { situation } from "./situation.ts";
-
-const three = "c".repeat(32);
 
 describe("after the publish", () => {
   const after = seen({ latest: published, replaced: { ...replaced, enabled: true }, provider: works });

@@ -1,18 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
-import type { ReadableLatest } from "../../../src/rotation/model/observation.ts";
-import { confirmed, dual, intent, latest, now, published, seen, works } from "./facts.ts";
-import { day, hour } from "./rules.ts";
-
-const three = "c".repeat(32);
-
-const roll = { ...intent, mode: "roll" } as const;
-
-/** What somebody stored a moment ago, for slot a as it is now. */
-function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
-  const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
-  return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });
-}
+import { confirmed, dual, latest, published, roll, seen, stored, works } from "./facts.ts";
+import { day } from "./rules.ts";
 
 describe("groups that gate nothing", () => {
   const others = { ...confirmed, others: ["/g/found"] };

@@ -56,3 +56,13 @@ export const published = latest({
 export const replaced = { ...latest(), kind: undefined };
 export const confirmed = { unconfirmed: [], confirmed: 2 };
 export const dual = aRule({ slots: ["orders_a", "orders_b"] });
+
+export const three = "c".repeat(32);
+
+export const roll = { ...intent, mode: "roll" } as const;
+
+/** What somebody stored a moment ago, for slot a as it is now. */
+export function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
+  const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
+  return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });
+}

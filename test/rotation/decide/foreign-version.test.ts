@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { followForeignVersion, standsAgainst } from "../../../src/rotation/decide/foreign-version.ts";
 import { nextAction } from "../../../src/rotation/decide/next-action.ts";
-import type { Observation, ReadableLatest } from "../../../src/rotation/model/observation.ts";
+import type { Observation } from "../../../src/rotation/model/observation.ts";
 import {
   confirmed,
   dual,
@@ -11,23 +11,15 @@ import {
   one,
   parked,
   published,
+  roll,
   rotation,
   seen,
+  stored,
   two,
   works,
 } from "./facts.ts";
 import { aRule, day, hour } from "./rules.ts";
 import { situation } from "./situation.ts";
-
-const three = "c".repeat(32);
-
-const roll = { ...intent, mode: "roll" } as const;
-
-/** What somebody stored a moment ago, for slot a as it is now. */
-function stored(change: Partial<ReadableLatest> = {}): ReadableLatest {
-  const fresh = { version: three, first: false, createdAt: now - hour, expiresAt: now + 90 * day };
-  return latest({ ...fresh, rotation: `r-${"c".repeat(26)}`, ...change });
-}
 
 /** Ours, for slot b, which replaced the version for slot a; somebody's version is on top. */
 function overtaken(change: Partial<Observation> = {}): Observation {
